@@ -1,0 +1,74 @@
+package larder
+
+import "github.com/larderdb/larder/internal/engine"
+
+// Error is an error reply, such as "WRONGTYPE Operation against a key holding
+// the wrong kind of value". Its text is what RESP shows. The errors below are
+// compared with errors.Is; those that carry a name or a number are made as they
+// are needed.
+type Error = engine.Error
+
+// Why a command failed: its arguments, or the key it met.
+const (
+	// ErrNil is returned for a key that does not exist and for a condition that
+	// was not met. It never appears on the wire: RESP has a null for it.
+	ErrNil = engine.ErrNil
+	// ErrWrongType is returned when the key holds another kind of value.
+	ErrWrongType = engine.ErrWrongType
+	// ErrSyntax is returned for arguments that do not go together.
+	ErrSyntax = engine.ErrSyntax
+	// ErrNotInt is returned when an integer was expected, in the arguments or in
+	// the value.
+	ErrNotInt = engine.ErrNotInt
+	// ErrNotFloat is returned when a number was expected.
+	ErrNotFloat = engine.ErrNotFloat
+	// ErrOverflow is returned by INCR and its like when the sum does not fit in
+	// 64 bits.
+	ErrOverflow Error = "ERR increment or decrement would overflow"
+	// ErrNoKey is returned by RENAME and OBJECT for a key that does not exist.
+	ErrNoKey = engine.ErrNoKey
+	// ErrDBIndex is returned for a logical database that does not exist.
+	ErrDBIndex = engine.ErrDBIndex
+	// ErrTooLong is returned for a string longer than proto-max-bulk-len.
+	ErrTooLong Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+)
+
+// Why a command was not run at all.
+const (
+	// ErrOOM is returned by a command that may need memory while more than
+	// Options.MaxMemory is in use and nothing may be evicted.
+	ErrOOM = engine.ErrOOM
+	// ErrReadOnlyReplica is returned by a write to a store that follows a
+	// primary.
+	ErrReadOnlyReplica = engine.ErrReadOnlyReplica
+	// ErrClosed is returned by every call after Close, and by calls that were
+	// waiting when it came.
+	ErrClosed = engine.ErrClosed
+	// ErrBroken is returned by every write once a command has panicked while it
+	// changed a value.
+	ErrBroken = engine.ErrBroken
+)
+
+// Why a transaction, or a call inside one, failed.
+const (
+	// ErrInsideUpdate is returned by a call on the DB, rather than on the Tx,
+	// from within Update or View, where it would wait for itself.
+	ErrInsideUpdate = engine.ErrInsideUpdate
+	// ErrNotNamed is wrapped by the error of a command on a Tx whose keys were
+	// not all named when the transaction began.
+	ErrNotNamed = engine.ErrNotNamed
+	// ErrInView is returned by a write inside a View.
+	ErrInView = engine.ErrInView
+	// ErrTxDone is returned by a Tx whose function has returned.
+	ErrTxDone = engine.ErrTxDone
+)
+
+// Why a snapshot or a reader of the journal cannot go on.
+const (
+	// ErrSnapshotTooOld is returned by a snapshot that came to retain more than
+	// SnapshotArgs.MaxBytes.
+	ErrSnapshotTooOld = engine.ErrSnapshotTooOld
+	// ErrFellBehind is returned by a Tail that was slower than the journal by
+	// more than Options.Backlog.
+	ErrFellBehind = engine.ErrFellBehind
+)

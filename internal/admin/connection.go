@@ -1,0 +1,257 @@
+package admin
+
+import (
+	"crypto/subtle"
+
+	"github.com/larderdb/larder/internal/engine"
+)
+
+// Connections: AUTH ECHO HELLO PING QUIT RESET SELECT.
+
+const connFlags = engine.NoScript | engine.Loading | engine.Stale | engine.Fast | engine.NoAuth | engine.AllowBusy
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "PING", Arity: -1, Flags: engine.Fast, Group: "connection", Since: "1.0.0",
+		Complexity: "O(1)", Syntax: "[message:string]", Summary: "Answers PONG, or the message.",
+		Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"},
+	},
+	Run: func(_ *engine.Session, a *engine.Args, w *engine.Reply) error {
+		switch a.Len() {
+		case 0:
+			w.Simple("PONG")
+		case 1:
+			w.Bulk(a.String())
+		default:
+			return engine.Error("ERR wrong number of arguments for 'ping' command")
+		}
+		return nil
+	},
+})
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "ECHO", Arity: 2, Flags: engine.Loading | engine.Stale | engine.Fast, Group: "connection", Since: "1.0.0",
+		Complexity: "O(1)", Syntax: "message:string", Summary: "Answers the message.",
+	},
+	Run: func(_ *engine.Session, a *engine.Args, w *engine.Reply) error {
+		w.Bulk(a.String())
+		return nil
+	},
+})
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "QUIT", Arity: -1, Flags: connFlags, Group: "connection", Since: "1.0.0",
+		Complexity: "O(1)", Summary: "Closes the connection.", Replaced: "just closing the connection",
+	},
+	Now: true,
+	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
+		if c := client(s); c != nil {
+			c.closing.Store(true)
+		}
+		w.OK()
+		return nil
+	},
+})
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "SELECT", Arity: 2, Flags: engine.Loading | engine.Stale | engine.Fast, Group: "connection", Since: "1.0.0",
+		Complexity: "O(1)", Syntax: "index:integer", Summary: "Changes the database that the connection uses.",
+	},
+	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+		db, err := parseDB(s, a)
+		if err != nil {
+			return err
+		}
+		selectDB(s, db)
+		w.OK()
+		return nil
+	},
+	Plan: func(s *engine.Session, a *engine.Args, k *engine.KeySet) {
+		if db, err := parseDB(s, a); err == nil {
+			k.Select(db)
+		}
+	},
+})
+
+func parseDB(s *engine.Session, a *engine.Args) (int, error) {
+	n := a.Int()
+	if int64(int32(n)) != n {
+		a.Fail(engine.ErrNotInt)
+	}
+	if err := a.Done(); err != nil {
+		return 0, err
+	}
+	if n < 0 || n >= int64(s.Engine().Databases()) {
+		return 0, engine.ErrDBIndex
+	}
+	return int(n), nil
+}
+
+func selectDB(s *engine.Session, db int) {
+	s.DB = db
+	if c := client(s); c != nil {
+		c.mu.Lock()
+		c.selected = db
+		c.mu.Unlock()
+	}
+}
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "AUTH", Arity: -2, Flags: connFlags, Group: "connection", Since: "1.0.0",
+		Complexity: "O(N) for N passwords of the user", Syntax: "[username:string] password:string",
+		Summary: "Says who the client is.",
+	},
+	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+		user, password := "default", ""
+		switch a.Len() {
+		case 1:
+			if server(s).conf.String("requirepass") == "" {
+				return engine.Error("ERR AUTH <password> called without any password configured for the default user. " +
+					"Are you sure your configuration is correct?")
+			}
+			password = a.String()
+		case 2:
+			user, password = a.String(), a.String()
+		default:
+			return engine.ErrSyntax
+		}
+		if err := authenticate(s, user, password); err != nil {
+			return err
+		}
+		w.OK()
+		return nil
+	},
+})
+
+const errWrongPass engine.Error = "WRONGPASS invalid username-password pair or user is disabled."
+
+// authenticate checks a password. There is one user, default, who needs none
+// where requirepass is empty.
+func authenticate(s *engine.Session, user, password string) error {
+	want := server(s).conf.String("requirepass")
+	if user != "default" || want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(password)) != 1 {
+		return errWrongPass
+	}
+	if c := client(s); c != nil {
+		c.authed.Store(true)
+	}
+	return nil
+}
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "HELLO", Arity: -1, Flags: connFlags, Group: "connection", Since: "6.0.0",
+		Complexity: "O(1)", Syntax: "[arguments<protover:integer [AUTH username-password<username:string password:string>] [SETNAME clientname:string]>]",
+		Summary: "Chooses the protocol's version, and says who the client is.",
+	},
+	Run: hello,
+})
+
+func hello(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+	proto := 0
+	if a.Len() > 0 {
+		n, ok := engine.ParseInt(a.String())
+		switch {
+		case !ok:
+			return engine.Error("ERR Protocol version is not an integer or out of range")
+		case n < 2 || n > 3:
+			return engine.Error("NOPROTO unsupported protocol version")
+		}
+		proto = int(n)
+	}
+	var name *string
+	for a.Len() > 0 {
+		switch {
+		case a.FlagWith("AUTH", 2):
+			if err := authenticate(s, a.String(), a.String()); err != nil {
+				return err
+			}
+		case a.FlagWith("SETNAME", 1):
+			n := a.String()
+			if err := checkName(n); err != nil {
+				return err
+			}
+			name = &n
+		default:
+			return engine.Error("ERR Syntax error in HELLO option '" + a.String() + "'")
+		}
+	}
+	c := client(s)
+	if c != nil && !c.authenticated() {
+		return engine.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> " +
+			"AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+	}
+	if c != nil {
+		c.mu.Lock()
+		if name != nil {
+			c.name = cloned(*name)
+		}
+		if proto != 0 {
+			c.proto = proto
+			w.Proto = proto
+		}
+		c.mu.Unlock()
+	}
+	replyHello(s, w)
+	return nil
+}
+
+func replyHello(s *engine.Session, w *engine.Reply) {
+	var id int64
+	if c := client(s); c != nil {
+		id = c.ID
+	}
+	w.Map(7)
+	w.Bulk("server")
+	w.Bulk("redis")
+	w.Bulk("version")
+	w.Bulk(Version)
+	w.Bulk("proto")
+	w.Int(int64(w.Proto))
+	w.Bulk("id")
+	w.Int(id)
+	w.Bulk("mode")
+	w.Bulk("standalone")
+	w.Bulk("role")
+	w.Bulk("master")
+	w.Bulk("modules")
+	w.Array(0)
+}
+
+// checkName refuses what would break the lines of CLIENT LIST.
+func checkName(name string) error {
+	for i := range len(name) {
+		if name[i] < '!' || name[i] > '~' {
+			return engine.Error("ERR Client names cannot contain spaces, newlines or special characters.")
+		}
+	}
+	return nil
+}
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "RESET", Arity: 1, Flags: connFlags, Group: "connection", Since: "6.2.0",
+		Complexity: "O(1)", Summary: "Makes the connection as if it were new.",
+	},
+	Now: true,
+	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
+		s.Discard()
+		selectDB(s, 0)
+		s.NoTouch = false
+		if c := client(s); c != nil {
+			c.mu.Lock()
+			c.name, c.proto = "", 2
+			c.mu.Unlock()
+			c.replies = replyOn
+			c.noEvict.Store(false)
+			c.authed.Store(server(s).conf.String("requirepass") == "")
+		}
+		w.Proto = 2
+		w.Simple("RESET")
+		return nil
+	},
+})

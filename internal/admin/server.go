@@ -1,0 +1,117 @@
+package admin
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderdb/larder/internal/conf"
+	"github.com/larderdb/larder/internal/engine"
+)
+
+// Version is the version of Redis whose behaviour larder has.
+const Version = "7.0.15"
+
+// Table holds the commands of this package.
+var Table = engine.Table{}
+
+// add declares a command.
+func add[C engine.Command](c C) C { return engine.Add(Table, c) }
+
+// Options is what [New] needs to know.
+type Options struct {
+	Conf   *conf.Config // nil: the defaults
+	Logger *slog.Logger // nil: silence
+}
+
+// A Server is the part of a database that is about connections and about
+// itself.
+type Server struct {
+	conf    *conf.Config
+	log     *slog.Logger
+	engine  *engine.Engine // set by Attach
+	started time.Time
+	runID   string // 40 hexadecimal digits, new at every start
+
+	commands    atomic.Int64 // processed
+	connections atomic.Int64 // ever made
+
+	mu      sync.Mutex // guards following
+	lastID  int64
+	clients map[int64]*Client
+	port    int // of the first TCP listener, 0 without one
+
+	// OnShutdown, if set, is called by SHUTDOWN: it ends the process, or says why
+	// not. An embedded store has none.
+	OnShutdown func(ShutdownArgs) error
+}
+
+// ShutdownArgs are the options of SHUTDOWN.
+type ShutdownArgs struct {
+	Save, NoSave, Now, Force, Abort bool
+}
+
+// New returns a Server without an engine.
+func New(o Options) *Server {
+	s := &Server{conf: o.Conf, log: o.Logger, started: time.Now(), clients: map[int64]*Client{}}
+	if s.conf == nil {
+		s.conf = conf.New()
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var id [20]byte
+	rand.Read(id[:])
+	s.runID = hex.EncodeToString(id[:])
+	return s
+}
+
+// Attach gives the server its engine, and has the engine obey the
+// configuration.
+func (s *Server) Attach(e *engine.Engine) {
+	s.engine = e
+	s.obey()
+}
+
+// Conf is the configuration.
+func (s *Server) Conf() *conf.Config { return s.conf }
+
+// SetPort says which port INFO reports.
+func (s *Server) SetPort(port int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.port = port
+}
+
+func (s *Server) pid() int { return os.Getpid() }
+
+// server returns the Server of a session.
+func server(s *engine.Session) *Server { return s.Engine().Owner().(*Server) }
+
+// errNoAuth refuses a command of a client that has not said its password.
+const errNoAuth engine.Error = "NOAUTH Authentication required."
+
+// Admit decides whether a command may run; see engine.Gate.
+func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
+	cl := client(es)
+	if cl == nil {
+		return nil
+	}
+	if !cl.authenticated() && c.Info().Flags&engine.NoAuth == 0 {
+		return errNoAuth
+	}
+	return nil
+}
+
+// Ran takes note of a command that ran; see engine.Gate.
+func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, d time.Duration, _ error) {
+	s.commands.Add(1)
+	es.Took(c.Info(), d)
+	if cl := client(es); cl != nil {
+		cl.ran(c)
+	}
+}

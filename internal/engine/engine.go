@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"hash/maphash"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/larderdb/larder/internal/ds/chunk"
+	"github.com/larderdb/larder/internal/ds/hashtable"
+)
+
+// Config is what [New] needs to know.
+type Config struct {
+	Table     Table
+	Now       func() time.Time // nil: time.Now
+	Databases int              // 0: 16
+	Backlog   int              // bytes of journal kept for tails; 0: 1 MB
+	Owner     any              // whoever made the engine: [Engine.Owner]
+	Gate      Gate             // nil: every session may run everything
+	OnPanic   func(any)        // told of a panic in a command that was given as words; nil: nobody is
+}
+
+// A Gate stands between sessions that speak words and the commands: it is how
+// the layer above refuses, delays and observes them.
+type Gate interface {
+	// Admit is called before a command is run or queued. An error refuses it.
+	Admit(s *Session, c Command, words [][]byte) error
+	// Ran is called after a command ran, with its duration and its error.
+	Ran(s *Session, c Command, words [][]byte, d time.Duration, err error)
+}
+
+// An Engine is a keyspace with its journal.
+type Engine struct {
+	table     Table
+	owner     any
+	gate      Gate
+	clock     clock
+	seed      maphash.Seed
+	databases int
+	src       *chunk.Source
+	shards    [numShards]shard
+	journal   journal
+	open      openers
+	expiry    expiry
+	memory    memory
+	stats     stats
+	snapshots snapshots
+
+	// state is a set of state bits. It is written with all shards held for
+	// writing, so that any shard's lock guards reading it.
+	state state
+
+	self    *Session // of the engine's own transactions
+	onPanic func(any)
+	closing chan struct{}  // closed by Close: waiters go
+	work    sync.WaitGroup // goroutines of the engine's own
+}
+
+// A state is what makes calls leave the straight path.
+type state uint32
+
+const (
+	stateListening state = 1 << iota // somebody reads the journal
+	stateClosed
+	stateBroken
+	stateReplica // writes are refused to everyone but the primary's session
+	stateHide    // expired keys are hidden but not deleted: a replica, a pause
+)
+
+// New returns an empty engine.
+func New(c Config) *Engine {
+	e := &Engine{
+		table: c.Table, owner: c.Owner, gate: c.Gate, seed: maphash.MakeSeed(), databases: c.Databases,
+		src: new(chunk.Source), closing: make(chan struct{}),
+	}
+	if e.databases == 0 {
+		e.databases = 16
+	}
+	e.self, e.onPanic = e.NewSession(), c.OnPanic
+	e.self.NoTouch = true
+	e.clock.init(c.Now)
+	e.journal.init(c.Backlog)
+	e.open.init()
+	e.expiry.init(e)
+	e.memory.init()
+	e.stats.init()
+	tables := make([]*hashtable.Table, numShards*e.databases)
+	counted := make([]int, numShards*e.databases)
+	counts := make([]dbCount, numShards*e.databases)
+	for i := range e.shards {
+		sh, from, to := &e.shards[i], i*e.databases, (i+1)*e.databases
+		sh.tables, sh.counted, sh.keys = tables[from:to:to], counted[from:to:to], counts[from:to:to]
+	}
+	// Who drops a database without closing it gets its memory back all the same.
+	runtime.AddCleanup(e, (*chunk.Source).Close, e.src)
+	return e
+}
+
+// Owner is what Config named.
+func (e *Engine) Owner() any { return e.owner }
+
+// Commands is the table of commands.
+func (e *Engine) Commands() Table { return e.table }
+
+// Databases is the number of logical databases.
+func (e *Engine) Databases() int { return e.databases }
+
+// Now is the engine's time.
+func (e *Engine) Now() time.Time { return e.clock.now() }
+
+// ClockJumped says that the clock that Config.Now reads was moved by hand: what
+// waits for a time looks at it again, and what is due is done before
+// ClockJumped returns.
+func (e *Engine) ClockJumped() {
+	e.clock.jump()
+	e.expiry.catchUp()
+}
+
+// setState sets and clears bits of the state, with all shards held.
+func (e *Engine) setState(set, clear state) error {
+	all := lockSet{write: allShards}
+	if err := e.lock(all); err != nil {
+		return err
+	}
+	e.state = e.state&^clear | set
+	e.unlock(all)
+	return nil
+}
+
+// Close ends the engine: calls that wait and all calls from now on return
+// ErrClosed. It waits for the engine's goroutines. Snapshots that are open stay
+// readable; the memory goes with the last of them.
+func (e *Engine) Close() error {
+	all := lockSet{write: allShards}
+	if err := e.lock(all); err != nil {
+		return err
+	}
+	if e.state&stateClosed != 0 {
+		e.unlock(all)
+		return nil
+	}
+	e.state |= stateClosed
+	for i := range e.shards {
+		sh := &e.shards[i]
+		for db, tab := range sh.tables {
+			if tab != nil {
+				tab.Drop()
+				sh.tables[db] = nil
+			}
+		}
+	}
+	close(e.closing)
+	e.unlock(all)
+	e.expiry.stop()
+	e.clock.close()
+	e.journal.close()
+	e.work.Wait()
+	e.snapshots.engineClosed(e.src)
+	return nil
+}
+
+// Closed is closed when Close is called.
+func (e *Engine) Closed() <-chan struct{} { return e.closing }
+
+// Go runs f in a goroutine that Close waits for.
+func (e *Engine) Go(f func()) { e.work.Go(f) }
+
+func (e *Engine) panicked(p any) {
+	if e.onPanic != nil {
+		e.onPanic(p)
+	}
+}
+
+// broke marks the engine: a value cannot be trusted. The caller may hold any
+// shard, so it is noted aside and enforced for writes only.
+func (e *Engine) broke() { e.stats.broken.Store(true) }
+
+// Broken reports whether a command panicked while it changed a value.
+func (e *Engine) Broken() bool { return e.stats.broken.Load() }
+
+// Used is the memory of the keyspace in bytes.
+func (e *Engine) Used() (n int64) {
+	for i := range e.shards {
+		n += e.shards[i].used.Load()
+	}
+	return n
+}
+
+// Size is the number of keys of a database and how many of them expire. It
+// takes no lock, and may see half of a transaction over several shards.
+func (e *Engine) Size(db int) (keys, expiring int64) {
+	for i := range e.shards {
+		c := &e.shards[i].keys[db]
+		keys += c.keys.Load()
+		expiring += c.expiring.Load()
+	}
+	return keys, expiring
+}

@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"hash/maphash"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"github.com/larderdb/larder/internal/ds/hashtable"
+)
+
+const (
+	expireBatch = 16                   // keys deleted under one hold of a shard
+	expireSlice = 5 * time.Millisecond // of work, after which it rests as long
+)
+
+// expiry deletes keys whose time is over and that nobody touches. Each table
+// knows when it wants to be looked at; a timer is armed for the earliest of
+// them, so that nothing ticks. It works at most half of the time, in steps of a
+// few keys a shard, however many expire at once.
+type expiry struct {
+	due  [numShards]atomic.Int64 // when a shard wants to be looked at; 0: never
+	next atomic.Int64            // when the timer goes off; MaxInt64: it is not armed
+	off  atomic.Bool             // DEBUG SET-ACTIVE-EXPIRE 0
+
+	mu      sync.Mutex // guards following
+	e       weak.Pointer[Engine]
+	timer   *time.Timer
+	stopped bool
+
+	running sync.Mutex // held by who runs
+}
+
+func (x *expiry) init(e *Engine) {
+	x.e = weak.Make(e)
+	x.next.Store(math.MaxInt64)
+}
+
+// arm says when a shard, which is held, wants to be looked at.
+func (x *expiry) arm(shard int, due int64) {
+	if x.due[shard].Load() != due {
+		x.due[shard].Store(due)
+	}
+	if due != 0 && due < x.next.Load() {
+		x.set(due)
+	}
+}
+
+// set arms the timer for due, unless it goes off earlier.
+func (x *expiry) set(due int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stopped || due >= x.next.Load() {
+		return
+	}
+	e := x.e.Value()
+	if e == nil {
+		return
+	}
+	x.next.Store(due)
+	d := time.Duration(max(0, due-e.clock.millis())) * time.Millisecond
+	if x.timer != nil {
+		x.timer.Stop()
+	}
+	w := x.e
+	x.timer = time.AfterFunc(d, func() { // it does not keep the engine alive
+		if e := w.Value(); e != nil {
+			e.expiry.fire(e)
+		}
+	})
+}
+
+func (x *expiry) fire(e *Engine) {
+	x.next.Store(math.MaxInt64)
+	if x.run(e, expireSlice) {
+		x.set(e.clock.millis() + expireSlice.Milliseconds())
+		return
+	}
+	x.rearm()
+}
+
+// rearm arms the timer for the shard that is due first.
+func (x *expiry) rearm() {
+	due := int64(math.MaxInt64)
+	for i := range x.due {
+		if d := x.due[i].Load(); d != 0 {
+			due = min(due, d)
+		}
+	}
+	if due != math.MaxInt64 && !x.off.Load() {
+		x.set(due)
+	}
+}
+
+// run looks at the shards that are due, for d or so, and reports whether there
+// is more to do.
+func (x *expiry) run(e *Engine, d time.Duration) (more bool) {
+	if x.off.Load() {
+		return false
+	}
+	x.running.Lock()
+	defer x.running.Unlock()
+	start := time.Now()
+	for now := e.clock.millis(); ; {
+		more = false
+		for i := range x.due {
+			due := x.due[i].Load()
+			if due == 0 || due > now {
+				continue
+			}
+			again, idle := e.expireSome(i, now)
+			if idle {
+				return false // replica, pause or closed
+			}
+			more = more || again
+			if d > 0 && time.Since(start) > d {
+				return true
+			}
+			runtime.Gosched()
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// catchUp does all that is due, after the clock was moved.
+func (x *expiry) catchUp() {
+	if e := x.e.Value(); e != nil {
+		x.run(e, 0)
+		x.next.Store(math.MaxInt64)
+		x.rearm()
+	}
+}
+
+func (x *expiry) stop() {
+	x.mu.Lock()
+	x.stopped = true
+	if x.timer != nil {
+		x.timer.Stop()
+	}
+	x.mu.Unlock()
+	x.running.Lock() // whoever runs has ended
+	defer x.running.Unlock()
+}
+
+// expireSome deletes some of the expired keys of a shard, each in a transaction
+// of its own.
+func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
+	sh := &e.shards[shard]
+	sh.mu.Lock()
+	if e.state&(stateClosed|stateHide) != 0 {
+		sh.mu.Unlock()
+		return false, true
+	}
+	t := e.newTxn(e.self, 0)
+	t.held.write, t.keys.all, t.write, t.now = 1<<shard, true, true, now
+	var waited []dbKey // their waiters may need other shards
+	due := int64(0)
+	for db, tab := range sh.tables {
+		if tab == nil || tab.NextDue() == 0 {
+			continue
+		}
+		if tab.NextDue() <= now {
+			t.db = db
+			more = tab.Due(now, expireBatch, func(h hashtable.Handle) {
+				k := dbKey{db, tab.Key(h)}
+				if len(sh.waiters[k]) != 0 {
+					waited = append(waited, cloneKey(k))
+					return
+				}
+				t.expire(&keyRef{k, maphash.String(e.seed, k.key), modeWrite}, tab, h)
+				t.commit()
+				t.resetBatch()
+			}) || more
+			e.settle(tableRef{shard, db})
+		}
+		if n := tab.NextDue(); n != 0 && (due == 0 || n < due) {
+			due = n
+		}
+	}
+	e.expiry.arm(shard, due)
+	t.leave()
+	e.reap(waited)
+	return more, false
+}
+
+// reap deletes keys that were found expired, unless somebody was faster.
+func (e *Engine) reap(keys []dbKey) {
+	for _, k := range keys {
+		t := e.newTxn(e.self, k.db)
+		t.excl, t.write = true, true
+		t.keys.Write(k.key)
+		at := t.keys.list[0]
+		if t.acquire(lockSet{}) != nil {
+			return
+		}
+		t.lookup(&at) // with the shard held for writing, this deletes it
+		t.done = true
+		t.finish()
+	}
+}
+
+// SetActiveExpire turns the deletion of expired keys that nobody touches on or
+// off: DEBUG SET-ACTIVE-EXPIRE.
+func (e *Engine) SetActiveExpire(on bool) {
+	e.expiry.off.Store(!on)
+	e.expiry.rearm()
+}
+
+// Hide sets whether expired keys are only hidden, and not deleted: on a
+// replica, whose primary deletes them, and while writes are paused.
+func (e *Engine) Hide(on bool) error {
+	var set, clear state = stateHide, 0
+	if !on {
+		set, clear = 0, stateHide
+	}
+	if err := e.setState(set, clear); err != nil {
+		return err
+	}
+	if !on {
+		e.expiry.rearm()
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"github.com/larderdb/larder/internal/ds/hashtable"
+)
+
+// Flush empties a database: its tables are swapped out whole. The command holds
+// all shards. It returns the number of keys there were.
+func (t *Txn) Flush(db int) (n int64) {
+	old := make([]*hashtable.Table, numShards)
+	for i := range t.e.shards {
+		sh := &t.e.shards[i]
+		if old[i] = sh.tables[db]; old[i] == nil {
+			continue
+		}
+		n += int64(old[i].Len())
+		sh.tables[db] = nil
+		t.wrote = append(t.wrote, tableRef{i, db})
+	}
+	t.log = append(t.log, undo{at: keyRef{dbKey: dbKey{db: db}}, tables: old, swap: -1})
+	t.touchDB(db, old, nil)
+	return n
+}
+
+// SwapDB exchanges two databases. The command holds all shards.
+func (t *Txn) SwapDB(a, b int) {
+	was := make([]*hashtable.Table, numShards)
+	other := make([]*hashtable.Table, numShards)
+	for i := range t.e.shards {
+		sh := &t.e.shards[i]
+		was[i], other[i] = sh.tables[a], sh.tables[b]
+		t.wrote = append(t.wrote, tableRef{i, a}, tableRef{i, b})
+	}
+	u := undo{at: keyRef{dbKey: dbKey{db: a}}, tables: was, swap: b}
+	u.rollbackTables(t.e) // to swap back is to swap
+	t.log = append(t.log, u)
+	t.touchDB(a, was, other)
+	t.touchDB(b, other, was)
+}
+
+func (u *undo) rollbackTables(e *Engine) {
+	for i := range e.shards {
+		sh := &e.shards[i]
+		if u.swap >= 0 {
+			sh.tables[u.at.db], sh.tables[u.swap] = sh.tables[u.swap], sh.tables[u.at.db]
+		} else {
+			if now := sh.tables[u.at.db]; now != nil {
+				now.Drop() // begun since, and what was in it is undone
+			}
+			sh.tables[u.at.db] = u.tables[i]
+		}
+	}
+}
+
+// commitTables gives the memory of flushed tables back.
+func (u *undo) commitTables() {
+	if u.swap >= 0 {
+		return
+	}
+	for _, tab := range u.tables {
+		if tab != nil {
+			tab.Drop()
+		}
+	}
+}
+
+// touchDB tells those who watch or wait for keys of db, whose tables were
+// replaced. A watched key that was in neither is as it was; one that was
+// expired already when it was watched, and is gone or still expired, is too.
+func (t *Txn) touchDB(db int, was, is []*hashtable.Table) {
+	for i := range t.e.shards {
+		sh := &t.e.shards[i]
+		for k, watchers := range sh.watch {
+			if k.db != db {
+				continue
+			}
+			r := t.e.refOf(k)
+			before, after := t.stateOf(was[i], &r), keyAbsent
+			if is != nil {
+				after = t.stateOf(is[i], &r)
+			}
+			for s, expired := range watchers {
+				switch {
+				case before == keyAbsent && after == keyAbsent:
+				case expired && after == keyAbsent:
+					watchers[s] = false // what had expired is gone: no change
+				case expired && after == keyExpired:
+				case !expired && before == keyAbsent && after == keyExpired:
+					watchers[s] = true // from none to one that nobody can see
+				default:
+					s.dirty.Store(true)
+				}
+			}
+		}
+		for k := range sh.waiters {
+			if k.db == db {
+				t.touched = append(t.touched, t.e.refOf(k))
+			}
+		}
+	}
+}
+
+type keyState uint8
+
+const (
+	keyAbsent keyState = iota
+	keyExpired
+	keyPresent
+)
+
+func (t *Txn) stateOf(tab *hashtable.Table, at *keyRef) keyState {
+	if tab == nil {
+		return keyAbsent
+	}
+	h := tab.Find(at.hash, at.key)
+	switch {
+	case h == 0:
+		return keyAbsent
+	case isPast(tab.ExpireAt(h), t.Now()):
+		return keyExpired
+	}
+	return keyPresent
+}

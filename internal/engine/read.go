@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"iter"
+
+	"github.com/larderdb/larder/internal/ds/hashtable"
+)
+
+// ref returns what the keyspace knows key by.
+func (t *Txn) ref(db int, key string) keyRef {
+	return t.keys.ref(db, key)
+}
+
+// lookup finds the entry of a key. One that is expired is not there: a writer
+// deletes it, as an effect of its own ahead of the command's; a reader hides it
+// and has it deleted after its locks, before it answers.
+func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
+	i := at.shard()
+	if checks && (t.held.read|t.held.write)>>i&1 == 0 && t.frozen == nil {
+		panic("engine: key touched without its shard: " + at.key)
+	}
+	tab := t.e.shards[i].tables[at.db]
+	if tab == nil {
+		return nil, 0
+	}
+	h := tab.Find(at.hash, at.key)
+	if h != 0 {
+		if x := tab.ExpireAt(h); x != 0 && x <= t.Now() {
+			t.meetExpired(at, tab, h)
+			return tab, 0
+		}
+	}
+	return tab, h
+}
+
+// meetExpired does what the first who meets an expired key has to do.
+func (t *Txn) meetExpired(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
+	switch {
+	case t.e.state&stateHide != 0:
+	case t.held.write>>at.shard()&1 == 0:
+		t.expired = append(t.expired, cloneKey(at.dbKey))
+	default:
+		t.expire(at, tab, h)
+	}
+}
+
+// expire deletes an expired key.
+func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
+	t.publish(at, tab, h, 0)
+	t.e.stats.lane[t.lane].expired.Add(1)
+	db := t.db
+	t.db = at.db
+	t.record(at, 'x', "expired", []string{"DEL", at.key})
+	t.db = db
+}
+
+// touch sets an entry's access clock.
+func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) {
+	if t.s.NoTouch {
+		return
+	}
+	was := tab.Clock(h)
+	if now := t.e.nextAccess(was); now != was {
+		tab.SetClock(h, now)
+	}
+}
+
+// find is lookup for a command that reads the value: it counts as an access.
+func (t *Txn) find(key string) (*hashtable.Table, hashtable.Handle) {
+	at := t.ref(t.db, key)
+	tab, h := t.lookup(&at)
+	if h != 0 {
+		if t.touch(tab, h); t.reading {
+			t.hits++
+		}
+	} else if t.reading {
+		t.missed(key)
+	}
+	return tab, h
+}
+
+// missed counts a lookup that found nothing, and tells those who asked for the
+// event.
+func (t *Txn) missed(key string) {
+	t.misses++
+	if t.Replicating() {
+		t.note(t.ref(t.db, key), 'm', "keymiss", len(t.batch))
+	}
+}
+
+// String returns the string at key, or ErrNil, or ErrWrongType.
+func (t *Txn) String(key string) (Str, error) {
+	tab, h := t.find(key)
+	if h == 0 {
+		return Str{}, ErrNil
+	}
+	if Form(tab.Form(h)).Type() != TypeString {
+		return Str{}, ErrWrongType
+	}
+	if obj := tab.Object(h); obj != nil {
+		return Str{Pages: obj.(*Pages)}, nil
+	}
+	return Str{Flat: tab.Bytes(h)}, nil
+}
+
+// Value returns what key holds, and false if it holds nothing.
+func (t *Txn) Value(key string) (Value, bool) {
+	tab, h := t.find(key)
+	return valueOf(tab, h), h != 0
+}
+
+// Peek is Value without counting as an access: OBJECT, TYPE, TTL and their like.
+func (t *Txn) Peek(key string) (Value, bool) {
+	at := t.ref(t.db, key)
+	tab, h := t.lookup(&at)
+	return valueOf(tab, h), h != 0
+}
+
+// PeekIn is Peek in database db.
+func (t *Txn) PeekIn(db int, key string) (Value, bool) {
+	at := t.ref(db, key)
+	tab, h := t.lookup(&at)
+	return valueOf(tab, h), h != 0
+}
+
+func valueOf(tab *hashtable.Table, h hashtable.Handle) (v Value) {
+	if h == 0 {
+		return v
+	}
+	v.Form = Form(tab.Form(h))
+	if obj := tab.Object(h); obj != nil {
+		v.Obj = obj.(Object)
+	} else {
+		v.Flat = tab.Bytes(h)
+	}
+	return v
+}
+
+// Exists reports whether there is a key. It is no access.
+func (t *Txn) Exists(key string) bool {
+	at := t.ref(t.db, key)
+	_, h := t.lookup(&at)
+	return h != 0
+}
+
+// Look is Exists for a command that counts hits and misses.
+func (t *Txn) Look(key string) bool {
+	at := t.ref(t.db, key)
+	_, h := t.lookup(&at)
+	switch {
+	case !t.reading:
+	case h != 0:
+		t.hits++
+	default:
+		t.missed(key)
+	}
+	return h != 0
+}
+
+// Access counts as an access to key and reports whether it exists: TOUCH.
+func (t *Txn) Access(key string) bool {
+	_, h := t.find(key)
+	return h != 0
+}
+
+// ExpireAt returns when key expires in Unix milliseconds: 0 if never. It is
+// false if there is no such key.
+func (t *Txn) ExpireAt(key string) (at int64, ok bool) {
+	r := t.ref(t.db, key)
+	tab, h := t.lookup(&r)
+	if h == 0 {
+		return 0, false
+	}
+	return tab.ExpireAt(h), true
+}
+
+// Clock returns a key's access clock; see [Engine.Idle] and [Engine.Frequency].
+func (t *Txn) Clock(key string) uint32 {
+	at := t.ref(t.db, key)
+	tab, h := t.lookup(&at)
+	if h == 0 {
+		return 0
+	}
+	return tab.Clock(h)
+}
+
+// Usage is the memory that a key takes, in bytes: its entry, its value, and its
+// share of the table. It is 0 if there is no such key.
+func (t *Txn) Usage(key string) int {
+	at := t.ref(t.db, key)
+	tab, h := t.lookup(&at)
+	if h == 0 {
+		return 0
+	}
+	return tab.Size(h)
+}
+
+// Len is the number of keys of the selected database, those expired but not
+// deleted yet among them. The command holds all shards.
+func (t *Txn) Len() (n int64) {
+	for i := range t.e.shards {
+		if tab := t.e.shards[i].tables[t.db]; tab != nil {
+			n += int64(tab.Len())
+		}
+	}
+	return n
+}
+
+// All yields the keys of database db that are not expired, in no order: of the
+// snapshot of an OnSnapshot command, else of the keyspace, whose shards the
+// command holds.
+func (t *Txn) All(db int) iter.Seq2[string, Item] {
+	return func(yield func(string, Item) bool) {
+		if t.frozen != nil {
+			t.frozen.All(db)(yield)
+			return
+		}
+		for i := range t.e.shards {
+			if tab := t.e.shards[i].tables[db]; tab != nil && !walk(&tab.View, db, t.Now(), yield) {
+				return
+			}
+		}
+	}
+}
+
+// Step is one step of a SCAN over the selected database, whose shards the
+// command holds: it calls f for the keys at the cursor and returns the next
+// cursor, 0 at the end. A key that is there from the first call to the last is
+// seen exactly once.
+func (t *Txn) Step(cursor uint64, f func(key string, it Item)) (next uint64) {
+	i := int(cursor >> (48 - shardLog))
+	tab := t.e.shards[i].tables[t.db]
+	end := uint64(i+1) << (48 - shardLog)
+	next = end
+	if tab != nil && tab.Len() != 0 {
+		next = tab.Step(cursor, func(h hashtable.Handle) {
+			if x := tab.ExpireAt(h); x == 0 || x > t.Now() {
+				f(tab.Key(h), itemOf(&tab.View, t.db, h))
+			} else if t.e.state&stateHide == 0 {
+				t.expired = append(t.expired, cloneKey(dbKey{t.db, tab.Key(h)}))
+			}
+		})
+		if next == 0 || next > end {
+			next = end
+		}
+	}
+	if next == 1<<48 {
+		return 0
+	}
+	return next
+}
+
+// Random returns a key of the selected database, each with the same chance, or
+// "" and false if there is none. The command holds all shards. Expired keys are
+// passed over; when they are too many to find another, the last one met is
+// returned, as Redis does on a replica.
+func (t *Txn) Random() (key string, ok bool) {
+	total := t.Len()
+	for tries := 0; total > 0 && tries < 100; tries++ {
+		n := int64(t.e.random() % uint64(total))
+		for i := range t.e.shards {
+			tab := t.e.shards[i].tables[t.db]
+			if tab == nil {
+				continue
+			}
+			if n -= int64(tab.Len()); n >= 0 {
+				continue
+			}
+			h := tab.Random(t.e.random)
+			if h == 0 {
+				break
+			}
+			if x := tab.ExpireAt(h); x == 0 || x > t.Now() {
+				return tab.Key(h), true
+			}
+			break
+		}
+	}
+	for key := range t.All(t.db) { // nearly all are expired
+		return key, true
+	}
+	return "", false
+}

@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// A Session is one caller's view: its database and its open transaction. A
+// session with no open transaction may be used by many goroutines for typed
+// calls; words are for one goroutine.
+type Session struct {
+	e  *Engine
+	DB int
+
+	Ctx     context.Context      // ends what waits; nil: nothing does
+	OnWait  func() (stop func()) // if set, called while a command is parked
+	Client  any                  // what the layer above knows of the connection
+	Broken  bool                 // a command panicked: close the connection
+	NoTouch bool                 // reads leave the access clock alone: CLIENT NO-TOUCH
+	Primary bool                 // applies a primary's stream: writes to a replica
+	offset  atomic.Int64
+
+	txn  *Txn // open EXEC, Update or View
+	over bool // was the session of an Update or View that ended
+
+	Multi      bool       // between MULTI and EXEC
+	Queue      [][][]byte // queued by MULTI
+	QueueBytes int        // their memory
+	Bad        bool       // a queued command was wrong
+
+	dirty   atomic.Bool // a watched key was touched; set under its shard's lock
+	watched []dbKey
+
+	args    Args  // of the command being run by Exec
+	lane    uint8 // of the engine's counters
+	parked  atomic.Bool
+	unblock chan error // what ends a wait from outside; nil for typed sessions
+}
+
+// NewSession returns a session on database 0 for typed calls.
+func (e *Engine) NewSession() *Session { return &Session{e: e, lane: nextLane()} }
+
+// NewWordSession returns a session on database 0 for a connection that speaks
+// words.
+func (e *Engine) NewWordSession() *Session {
+	s := e.NewSession()
+	s.unblock = make(chan error, 1)
+	return s
+}
+
+// At returns a session for typed calls on another database.
+func (s *Session) At(db int) *Session {
+	return &Session{e: s.e, DB: db, Ctx: s.Ctx, lane: s.lane, txn: s.txn, over: s.over}
+}
+
+// Engine is the engine that the session belongs to.
+func (s *Session) Engine() *Engine { return s.e }
+
+// InTxn reports whether s is inside an EXEC, Update or View.
+func (s *Session) InTxn() bool { return s.txn != nil }
+
+// Offset is the journal's offset behind the last batch of s: what WAIT waits
+// for.
+func (s *Session) Offset() int64 { return s.offset.Load() }
+
+// Waits reports whether a command of s is waiting.
+func (s *Session) Waits() bool { return s.parked.Load() }
+
+// Unblock ends the wait of a command of s with err (ErrNil: as if its time were
+// up), and reports whether one was waiting.
+func (s *Session) Unblock(err error) bool {
+	if !s.parked.Load() {
+		return false
+	}
+	select {
+	case s.unblock <- err:
+	default:
+	}
+	return true
+}
+
+func (s *Session) ctx() context.Context {
+	if s.Ctx != nil {
+		return s.Ctx
+	}
+	return context.Background()
+}
+
+// Exec runs one command given as words and appends its reply to w. A panic is
+// answered as an error and marks the session.
+func (s *Session) Exec(words [][]byte, w *Reply) {
+	start := len(w.Buf)
+	defer func() {
+		if p := recover(); p != nil {
+			w.Buf, s.Broken = w.Buf[:start], true
+			w.Err(string(errInternal))
+			s.e.panicked(p)
+		}
+	}()
+	c, first := s.e.table.Find(words)
+	if c == nil {
+		s.reject(nil, unknown(words), w)
+		return
+	}
+	if n := c.Info().Arity; n > 0 && len(words) != n || len(words) < -n {
+		s.reject(c, arity(c.Info()), w)
+		return
+	}
+	if _, ok := c.(*Container); ok {
+		s.reject(c, c.exec(s, NewArgs(words, 1), w), w)
+		return
+	}
+	if s.e.gate != nil {
+		if err := s.e.gate.Admit(s, c, words); err != nil {
+			s.reject(c, err, w)
+			return
+		}
+	}
+	if ctl, ok := c.(*Ctl); s.Multi && !(ok && ctl.Now) {
+		s.enqueue(c, words, w)
+		return
+	}
+	s.args = Args{words: words, first: first, i: first}
+	s.run(c, words, w)
+}
+
+// run runs a command that was found and admitted.
+func (s *Session) run(c Command, words [][]byte, w *Reply) {
+	if s.e.gate == nil {
+		if err := c.exec(s, &s.args, w); err != nil {
+			writeErr(w, err)
+		}
+		return
+	}
+	start := time.Now()
+	err := c.exec(s, &s.args, w)
+	if err != nil {
+		writeErr(w, err)
+	}
+	s.e.gate.Ran(s, c, words, time.Since(start), err)
+}
+
+// reject answers a command that is not run or queued.
+func (s *Session) reject(c Command, err error, w *Reply) {
+	s.Bad = true
+	if c != nil {
+		s.e.stats.rejected(s.lane, c.Info(), err)
+	} else {
+		s.e.stats.failed(wireText(err))
+	}
+	writeErr(w, err)
+}
+
+// unknown is the error for a name that no command has. Like Redis it quotes the
+// name and some of the arguments, up to a length.
+func unknown(words [][]byte) error {
+	const limit = 128
+	var args []byte
+	for _, a := range words[1:] {
+		if len(args) >= limit {
+			break
+		}
+		args = fmt.Appendf(args, "'%s' ", cut(a, limit-len(args)))
+	}
+	return Error(fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", cut(words[0], limit), args))
+}
+
+// cut is what a C string of b shows, limited to n bytes.
+func cut(b []byte, n int) []byte {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return b[:min(n, len(b))]
+}
+
+func arity(o *Spec) error {
+	return Error("ERR wrong number of arguments for '" + o.lower + "' command")
+}
+
+// wake is sent to when somebody ends the wait of s.
+func (s *Session) wake() <-chan error { return s.unblock }

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lanes is how many counters there are of each kind, so that procs do not fight
+// for one cache line. A Txn, which the pool keeps on one proc, and a session
+// have a lane each.
+const lanes = 8
+
+var lastLane atomic.Uint32
+
+func nextLane() uint8 { return uint8(lastLane.Add(1) % lanes) }
+
+// stats are what INFO tells about the past.
+type stats struct {
+	lane    [lanes]lane
+	broken  atomic.Bool
+	blocked atomic.Int64 // sessions that wait now
+
+	mu     sync.Mutex // guards following
+	errors map[string]int64
+	total  int64 // error replies
+}
+
+// A lane is one share of the counters.
+type lane struct {
+	hits, misses     atomic.Uint64
+	expired, evicted atomic.Uint64
+	commands         []atomic.Pointer[commandCount]
+
+	_ [64]byte
+}
+
+type commandCount struct{ calls, micros, rejected, failed atomic.Int64 }
+
+func (s *stats) init() {
+	s.errors = map[string]int64{}
+	n := int(lastID.Load()) + 1
+	for i := range s.lane {
+		s.lane[i].commands = make([]atomic.Pointer[commandCount], n)
+	}
+}
+
+func (s *stats) of(l uint8, o *Spec) *commandCount {
+	if o.id >= len(s.lane[l].commands) {
+		return new(commandCount) // declared after the engine was made
+	}
+	p := &s.lane[l].commands[o.id]
+	if c := p.Load(); c != nil {
+		return c
+	}
+	p.CompareAndSwap(nil, new(commandCount))
+	return p.Load()
+}
+
+// count counts a call that was run.
+func (s *stats) count(l uint8, o *Spec, err error) {
+	if err == errBlock || o.id == 0 {
+		return // it will be run again; or it is no command but a part of one
+	}
+	c := s.of(l, o)
+	if c.calls.Add(1); err != nil && err != ErrNil {
+		c.failed.Add(1)
+		s.failed(wireText(err))
+	}
+}
+
+// rejected counts a call that was not run.
+func (s *stats) rejected(l uint8, o *Spec, err error) {
+	s.of(l, o).rejected.Add(1)
+	s.failed(wireText(err))
+}
+
+// took adds to the time that a command has used.
+func (s *stats) took(l uint8, o *Spec, d time.Duration) {
+	s.of(l, o).micros.Add(d.Microseconds())
+}
+
+// failed counts an error reply by its code.
+func (s *stats) failed(text string) {
+	code, _, _ := strings.Cut(text, " ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total++
+	if _, known := s.errors[code]; known || len(s.errors) < 128 {
+		s.errors[code]++
+	}
+}
+
+// CommandStats is what INFO commandstats says of one command.
+type CommandStats struct {
+	Calls, Rejected, Failed int64
+	Time                    time.Duration
+}
+
+// Stats is what the engine has counted since it was opened, or since the last
+// ResetStats.
+type Stats struct {
+	Hits, Misses     uint64
+	Expired, Evicted uint64
+	Blocked          int64 // commands that wait now
+	ErrorReplies     int64
+	Errors           map[string]int64 // by code
+	Commands         map[string]CommandStats
+}
+
+// Stats returns the counters.
+func (e *Engine) Stats() Stats {
+	s := &e.stats
+	out := Stats{Commands: map[string]CommandStats{}, Errors: map[string]int64{}, Blocked: s.blocked.Load()}
+	for i := range s.lane {
+		l := &s.lane[i]
+		out.Hits += l.hits.Load()
+		out.Misses += l.misses.Load()
+		out.Expired += l.expired.Load()
+		out.Evicted += l.evicted.Load()
+	}
+	for name, c := range e.table {
+		var sum CommandStats
+		for i := range s.lane {
+			if id := c.Info().id; id < len(s.lane[i].commands) {
+				if n := s.lane[i].commands[id].Load(); n != nil {
+					sum.Calls += n.calls.Load()
+					sum.Rejected += n.rejected.Load()
+					sum.Failed += n.failed.Load()
+					sum.Time += time.Duration(n.micros.Load()) * time.Microsecond
+				}
+			}
+		}
+		if sum != (CommandStats{}) {
+			out.Commands[name] = sum
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.ErrorReplies = s.total
+	for code, n := range s.errors {
+		out.Errors[code] = n
+	}
+	return out
+}
+
+// ResetStats sets the counters to zero.
+func (e *Engine) ResetStats() {
+	s := &e.stats
+	for i := range s.lane {
+		l := &s.lane[i]
+		l.hits.Store(0)
+		l.misses.Store(0)
+		l.expired.Store(0)
+		l.evicted.Store(0)
+		for j := range l.commands {
+			l.commands[j].Store(nil)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total = 0
+	clear(s.errors)
+}
+
+// Took adds d to the time that the command has used on behalf of s.
+func (s *Session) Took(o *Spec, d time.Duration) { s.e.stats.took(s.lane, o, d) }

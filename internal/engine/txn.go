@@ -1,0 +1,456 @@
+package engine
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/larderdb/larder/internal/ds/hashtable"
+)
+
+// A Txn is the only door to the keyspace. It lives for one command, or for one
+// Update, View or EXEC.
+//
+// It keeps an undo log: for each write the entry that the key had before. A
+// command that fails or panics is undone back to where it began, an Update that
+// fails back to its beginning. What was changed in place is undone only inside
+// an Update, which keeps a Clone; elsewhere that would cost every XADD a copy.
+type Txn struct {
+	e    *Engine
+	db   int
+	now  int64 // unix ms; 0 until asked for
+	keys KeySet
+	held lockSet
+	s    *Session // whose command runs
+
+	outer   bool // an Update, View or EXEC: the commands in it are parts of it
+	undo    bool // an Update: can be undone as a whole
+	only    bool // an Update or View with names: other keys are errors
+	write   bool // false in a View
+	excl    bool // the command locks exclusively: it writes or may park
+	reading bool // the command only reads: its lookups are hits and misses
+	keeps   bool // the command's result may borrow from what it replaces
+	done    bool // Run came back
+	named   []keyRef
+	frozen  *Snapshot // what an OnSnapshot command reads
+
+	staged []stage // by a command, not in the keyspace until their Effect
+	dirty  int     // values changed in place since mark, not to be undone
+
+	mark    mark // where the command that runs now began
+	log     []undo
+	wrote   []tableRef
+	effects int    // in batch
+	batch   []byte // the effects, as RESP commands
+	firstDB int    // that batch begins with; SELECT, where needed, is in it
+	lastDB  int    // that it ends with
+	events  []event
+	touched []keyRef // what has watchers or waiters
+	expired []dbKey  // met by a reader
+	end     int64    // journal offset behind the batch
+
+	hits, misses int
+	lane         uint8 // of the engine's counters
+
+	block blockRequest
+}
+
+// A mark is a position to roll back to.
+type mark struct{ log, effects, batch, events, touched, lastDB int }
+
+type tableRef struct{ shard, db int }
+
+var txns = sync.Pool{New: func() any { return &Txn{lane: nextLane()} }}
+
+func (e *Engine) newTxn(s *Session, db int) *Txn {
+	t := txns.Get().(*Txn)
+	t.e, t.s, t.db = e, s, db
+	t.keys.reset(e, db)
+	return t
+}
+
+// free returns t to the pool.
+func (t *Txn) free() {
+	t.keys.reset(nil, 0)
+	t.e, t.s, t.frozen, t.named = nil, nil, nil, nil
+	t.now, t.held, t.mark = 0, lockSet{}, mark{}
+	t.outer, t.undo, t.only, t.write = false, false, false, false
+	t.dirty, t.hits, t.misses, t.end = 0, 0, 0, 0
+	t.expired = nil
+	t.block = blockRequest{}
+	if t.wrote = t.wrote[:0]; len(t.log) != 0 || len(t.staged) != 0 {
+		clear(t.log)
+		t.log = t.log[:0]
+		clear(t.staged)
+		t.staged = t.staged[:0]
+	}
+	t.resetBatch()
+	txns.Put(t)
+}
+
+// resetBatch forgets the effects.
+func (t *Txn) resetBatch() {
+	if t.effects == 0 && len(t.events) == 0 && len(t.touched) == 0 {
+		return
+	}
+	t.effects = 0
+	if t.batch = t.batch[:0]; cap(t.batch) > 64<<10 {
+		t.batch = nil
+	}
+	clear(t.events)
+	t.events = t.events[:0]
+	clear(t.touched)
+	t.touched = t.touched[:0]
+}
+
+// begin returns the transaction that the next command of s is to run in.
+func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
+	t := s.txn
+	switch {
+	case s.over:
+		return nil, ErrTxDone
+	case t == nil:
+		if o.Flags&DenyOOM != 0 && !s.e.makeRoom() {
+			return nil, ErrOOM
+		}
+		t = s.e.newTxn(s, s.DB)
+		t.write = o.Flags&Write != 0
+	case o.Flags&Write != 0 && !t.write:
+		return nil, ErrInView
+	default:
+		t.keys.reset(s.e, s.DB)
+		t.db = s.DB
+		t.mark = mark{len(t.log), t.effects, len(t.batch), len(t.events), len(t.touched), t.lastDB}
+	}
+	t.excl, t.reading = o.Flags&(Write|MayBlock) != 0, o.Flags&ReadOnly != 0
+	t.keeps, t.done, t.dirty = keeps, false, 0
+	return t, nil
+}
+
+// lock takes the shards of t.keys or, inside a larger transaction, checks that
+// it has them. When it fails t is gone.
+func (t *Txn) lock(o *Spec) error {
+	if t.outer {
+		return t.inside()
+	}
+	if o.Flags&OnSnapshot != 0 {
+		return t.freeze()
+	}
+	return t.acquire(t.keys.locks(false))
+}
+
+// inside checks a command that is part of a larger transaction.
+func (t *Txn) inside() error {
+	if !t.only {
+		return nil
+	}
+	if t.keys.all {
+		return notNamed("*")
+	}
+	for i := range t.keys.list {
+		k := &t.keys.list[i]
+		if !slices.ContainsFunc(t.named, func(n keyRef) bool { return n.dbKey == k.dbKey }) {
+			return notNamed(k.key)
+		}
+	}
+	return nil
+}
+
+func (t *Txn) acquire(l lockSet) error {
+	if t.excl && !t.outer {
+		l = t.keys.locks(true)
+	}
+	if checks && t.e.open.has() {
+		t.free()
+		return ErrInsideUpdate // a release notices only where it would hang
+	}
+	if err := t.e.lock(l); err != nil {
+		t.free()
+		return err
+	}
+	t.held = l
+	if st := t.e.state &^ stateListening; st != 0 || l.write != 0 && t.e.stats.broken.Load() {
+		if err := t.refused(st); err != nil {
+			t.e.unlock(l)
+			t.free()
+			return err
+		}
+	}
+	if l.write != 0 {
+		if err := t.cover(); err != nil {
+			t.free()
+			return err
+		}
+	}
+	return nil
+}
+
+// refused says why the state of the engine forbids what t is about to do.
+func (t *Txn) refused(st state) error {
+	switch {
+	case st&stateClosed != 0:
+		return ErrClosed
+	case !t.write:
+		return nil
+	case t.e.stats.broken.Load():
+		return ErrBroken
+	case st&stateReplica != 0 && !t.s.Primary:
+		return ErrReadOnlyReplica
+	}
+	return nil
+}
+
+// cover makes sure that every waiter that t's writes may wake, and those that
+// they may wake in turn, can be served under t's locks. Queues of shards that
+// are not held cannot be read, so a chain of waiters shows itself shard by
+// shard: after a few rounds all shards are taken.
+func (t *Txn) cover() error {
+	for round := 1; ; round++ {
+		need := t.need()
+		if need&^t.held.write == 0 {
+			return nil
+		}
+		t.e.unlock(t.held) // nothing has happened yet
+		t.held.write |= need
+		if round == 3 {
+			t.held.write = allShards
+		}
+		t.held.read &^= t.held.write
+		if err := t.e.lock(t.held); err != nil {
+			return err
+		}
+		if t.e.state&stateClosed != 0 {
+			t.e.unlock(t.held)
+			return ErrClosed
+		}
+	}
+}
+
+// need returns the shards of the waiters that t's writes may wake.
+func (t *Txn) need() (need uint64) {
+	if t.held.write == allShards {
+		return 0
+	}
+	var work []keyRef
+	for i := range t.keys.list {
+		k := &t.keys.list[i]
+		if k.mode != modeRead && len(t.e.shards[k.shard()].waiters) != 0 {
+			work = append(work, *k)
+		}
+	}
+	if work == nil {
+		return 0
+	}
+	seen := map[dbKey]bool{}
+	for ; len(work) > 0; work = work[1:] {
+		k := work[0]
+		if need |= 1 << k.shard(); seen[k.dbKey] || t.held.write>>k.shard()&1 == 0 {
+			continue
+		}
+		seen[k.dbKey] = true
+		for _, w := range t.e.shards[k.shard()].waiters[k.dbKey] {
+			for _, wk := range w.keys {
+				need |= 1 << wk.shard()
+				if wk.mode == modeInsert {
+					work = append(work, wk)
+				}
+			}
+		}
+	}
+	return need
+}
+
+// ran says that Run came back with err. A command that failed, or that waits,
+// has changed nothing.
+func (t *Txn) ran(o *Spec, err error) error {
+	t.done = true
+	if err != nil {
+		if t.dirty != 0 && !t.undo {
+			t.e.broke()
+			panic("engine: " + o.Name + " changed a value and then failed: " + err.Error())
+		}
+		t.rollback(t.mark)
+		t.staged = t.staged[:0]
+	} else if checks && len(t.staged) != 0 {
+		panic("engine: " + o.Name + " wrote " + t.staged[0].at.key + " without an effect")
+	}
+	t.e.stats.count(t.lane, o, err)
+	return err
+}
+
+// over ends a call. Deferred, it also sees the panics.
+func (t *Txn) over() {
+	if !t.done {
+		if t.dirty != 0 && !t.undo {
+			t.e.broke()
+		}
+		t.rollback(t.mark)
+		t.staged = t.staged[:0]
+	}
+	if !t.outer {
+		t.finish()
+	}
+}
+
+// finish makes what t did known, serves the waiters and drops the locks.
+func (t *Txn) finish() {
+	if len(t.wrote) == 0 && len(t.touched) == 0 && t.effects == 0 && len(t.events) == 0 { // it read, or changed nothing
+		t.leave()
+		return
+	}
+	defer t.leave() // also when a subscriber panics
+	t.commit()
+	if len(t.touched) != 0 {
+		t.serve()
+	}
+}
+
+// leave drops the locks, and deletes what t, reading, met expired.
+func (t *Txn) leave() {
+	e, expired := t.e, t.expired
+	if t.hits|t.misses != 0 {
+		l := &e.stats.lane[t.lane]
+		l.hits.Add(uint64(t.hits))
+		l.misses.Add(uint64(t.misses))
+	}
+	e.unlock(t.held)
+	if t.frozen != nil {
+		t.frozen.Close()
+	}
+	if t.end != 0 {
+		t.s.offset.Store(t.end)
+	}
+	t.free()
+	if expired != nil {
+		e.reap(expired)
+	}
+}
+
+// commit tells the journal and those who watch, frees what was replaced and
+// settles the accounts of the tables written.
+func (t *Txn) commit() {
+	if t.effects != 0 || len(t.events) != 0 {
+		t.e.journal.append(t)
+	}
+	for i := range t.touched {
+		t.e.markWatchers(&t.touched[i])
+	}
+	for i := range t.log {
+		t.log[i].commit(t.e)
+	}
+	clear(t.log)
+	t.log = t.log[:0]
+	for _, w := range t.wrote {
+		t.e.settle(w)
+	}
+	t.wrote = t.wrote[:0]
+}
+
+// settle accounts for a table that was written, and lets it do a step of its
+// housekeeping.
+func (e *Engine) settle(w tableRef) {
+	sh := &e.shards[w.shard]
+	tab, n := sh.tables[w.db], 0
+	var keys, expiring int64
+	if tab != nil {
+		tab.Compact()
+		n, keys, expiring = tab.Memory(), int64(tab.Len()), int64(tab.Expiring())
+		if expiring != 0 {
+			e.expiry.arm(w.shard, tab.NextDue())
+		}
+		if e.snapshots.limited.Load() {
+			e.checkSnapshots()
+		}
+	}
+	if d := n - sh.counted[w.db]; d != 0 {
+		sh.counted[w.db] = n
+		sh.used.Add(int64(d))
+		e.memory.changed(int64(d))
+	}
+	c := &sh.keys[w.db]
+	if c.keys.Load() != keys {
+		c.keys.Store(keys)
+	}
+	if c.expiring.Load() != expiring {
+		c.expiring.Store(expiring)
+	}
+}
+
+func (t *Txn) rollback(m mark) {
+	for i := len(t.log) - 1; i >= m.log; i-- {
+		t.log[i].rollback(t.e)
+	}
+	clear(t.log[m.log:])
+	t.log, t.effects, t.batch = t.log[:m.log], m.effects, t.batch[:m.batch]
+	t.events, t.touched, t.lastDB = t.events[:m.events], t.touched[:m.touched], m.lastDB
+}
+
+// Now is the time of the transaction in Unix milliseconds. It does not move.
+func (t *Txn) Now() int64 {
+	if t.now == 0 {
+		t.now = t.e.clock.millis()
+	}
+	return t.now
+}
+
+// Engine is the engine whose keyspace this is.
+func (t *Txn) Engine() *Engine { return t.e }
+
+// DB is the selected database.
+func (t *Txn) DB() int { return t.db }
+
+// FromPrimary reports whether the command comes from a primary's stream.
+func (t *Txn) FromPrimary() bool { return t.s.Primary }
+
+// Replicating reports whether the words of effects are heard by anybody. A
+// command asks only where making them is work.
+func (t *Txn) Replicating() bool { return t.e.state&stateListening != 0 }
+
+// An undo is what to do so that one change did not happen: a key gets back the
+// entry it had, the object its former state, a shard its former tables.
+type undo struct {
+	at  keyRef
+	old hashtable.Handle // the entry that was replaced; 0: there was none
+
+	inPlace  bool // the entry is the same; expireAt and, if not nil, obj are put back
+	obj      Object
+	expireAt int64
+
+	tables []*hashtable.Table // of database at.db of all shards, before a flush or swap
+	swap   int                // -1: they were flushed; else swapped with this database
+}
+
+// commit frees what was replaced: nobody can want it back.
+func (u *undo) commit(e *Engine) {
+	switch {
+	case u.tables != nil:
+		u.commitTables()
+	case u.old != 0 && !u.inPlace:
+		e.shards[u.at.shard()].tables[u.at.db].Retire(u.old)
+	}
+}
+
+func (u *undo) rollback(e *Engine) {
+	if u.tables != nil {
+		u.rollbackTables(e)
+		return
+	}
+	tab := e.shards[u.at.shard()].tables[u.at.db]
+	now := tab.Find(u.at.hash, u.at.key)
+	if u.inPlace {
+		tab.SetExpireAt(now, u.expireAt)
+		if u.obj != nil {
+			tab.SetObject(now, u.obj, u.obj.Size(), hashtable.Form(u.obj.Form()))
+		}
+		return
+	}
+	if tab.Publish(u.at.hash, now, u.old); now != 0 {
+		tab.Retire(now)
+	}
+}
+
+func notNamed(key string) error { return notNamedError{key} }
+
+type notNamedError struct{ key string }
+
+func (e notNamedError) Error() string { return string(ErrNotNamed) + ": '" + e.key + "'" }
+func (e notNamedError) Unwrap() error { return ErrNotNamed }

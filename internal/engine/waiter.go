@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A waiter is a command that waits. It stands in the queue of each key it
+// waits for, and is served by whoever writes one of them, under the writer's
+// locks, in order of arrival.
+//
+// Its queues, and served, are guarded by the shards of its keys: who holds any
+// of the queues it stands in for writing holds all of them.
+type waiter struct {
+	keys     []keyRef // all that the command names
+	queues   []dbKey  // those it waits for
+	db       int
+	until    time.Time // by the engine's clock; zero: for ever
+	runner   runner
+	done     chan struct{}
+	err      error // guarded by done, as what follows
+	panicked any
+}
+
+// A runner is what a waiter runs.
+type runner interface {
+	keys(*KeySet)
+	run(*Txn) error
+}
+
+// A blockRequest is what a Run asks for that cannot answer yet.
+type blockRequest struct {
+	keys []string
+	d    time.Duration
+}
+
+// Block is returned by a Run that has nothing to answer yet: it will be run
+// again when one of keys changes. After d, unless it is 0, it answers nil. In a
+// transaction it answers nil at once.
+func (t *Txn) Block(d time.Duration, keys ...string) error {
+	if t.outer {
+		return ErrNil
+	}
+	t.block = blockRequest{keys, d}
+	return errBlock
+}
+
+// park puts w into its queues. t holds the shards of all its keys for writing.
+func (t *Txn) park(w *waiter, r runner) {
+	var k KeySet
+	k.reset(t.e, t.db)
+	r.keys(&k)
+	w.keys, w.db, w.runner, w.done = k.list, t.db, r, make(chan struct{})
+	if t.block.d > 0 {
+		w.until = t.e.clock.now().Add(t.block.d)
+	}
+	for i := range w.keys {
+		at := &w.keys[i]
+		if !slices.Contains(t.block.keys, at.key) || slices.Contains(w.queues, at.dbKey) {
+			continue
+		}
+		w.queues = append(w.queues, at.dbKey)
+		sh := &t.e.shards[at.shard()]
+		if sh.waiters == nil {
+			sh.waiters = map[dbKey][]*waiter{}
+		}
+		sh.waiters[at.dbKey] = append(sh.waiters[at.dbKey], w)
+	}
+	if len(w.queues) == 0 {
+		panic("engine: Block on keys that Keys does not name")
+	}
+	t.e.stats.blocked.Add(1)
+}
+
+// leave takes w out of its queues, whose shards are held, and reports whether
+// it was there.
+func (w *waiter) leave(e *Engine) (was bool) {
+	for i := range w.keys {
+		k := &w.keys[i]
+		q := e.shards[k.shard()].waiters
+		if i := slices.Index(q[k.dbKey], w); i >= 0 {
+			was = true
+			if q[k.dbKey] = slices.Delete(q[k.dbKey], i, i+1); len(q[k.dbKey]) == 0 {
+				delete(q, k.dbKey)
+			}
+		}
+	}
+	if was {
+		e.stats.blocked.Add(-1)
+	}
+	return was
+}
+
+// wait waits until w was served. Timeouts and hang-ups leave the queues under
+// the same locks under which a writer serves, so each element has one taker.
+func (w *waiter) wait(ctx context.Context, s *Session) error {
+	if s.OnWait != nil {
+		defer s.OnWait()()
+	}
+	if stop := w.sleep(ctx, s); stop != nil && s.e.unpark(w) {
+		return stop
+	}
+	<-w.done
+	if w.panicked != nil {
+		panic(w.panicked)
+	}
+	return w.err
+}
+
+// sleep returns nil when w was served, or why it should not wait any longer.
+func (w *waiter) sleep(ctx context.Context, s *Session) error {
+	for {
+		jumped := s.e.clock.jumps()
+		var up <-chan time.Time
+		var timer *time.Timer
+		if !w.until.IsZero() {
+			timer = time.NewTimer(w.until.Sub(s.e.clock.now()))
+			up = timer.C
+		}
+		var stop error
+		select {
+		case <-w.done:
+		case <-up:
+			stop = ErrNil
+		case <-ctx.Done():
+			stop = ctx.Err()
+		case <-s.e.closing:
+			stop = ErrClosed
+		case stop = <-s.wake():
+		case <-jumped:
+			if timer != nil {
+				timer.Stop()
+			}
+			continue
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		return stop
+	}
+}
+
+func (e *Engine) unpark(w *waiter) bool {
+	k := KeySet{e: e, list: w.keys}
+	l := k.locks(true)
+	if err := e.lock(l); err != nil {
+		panic(err) // a waiter is inside no Update
+	}
+	defer e.unlock(l)
+	return w.leave(e)
+}
+
+// serve runs the waiters of the keys t touched, and of those that they touch in
+// turn, each as a transaction of its own whose effects follow those of the
+// write that woke it. t holds all the shards that they need: see cover.
+func (t *Txn) serve() {
+	ready := slices.Clone(t.touched)
+	for ; len(ready) > 0; ready = ready[1:] {
+		k := &ready[0]
+		sh := &t.e.shards[k.shard()]
+		if len(sh.waiters) == 0 {
+			continue
+		}
+		for _, w := range slices.Clone(sh.waiters[k.dbKey]) {
+			if !slices.Contains(sh.waiters[k.dbKey], w) {
+				continue // served through another key meanwhile
+			}
+			served, touched := t.serveOne(w)
+			ready = append(ready, touched...)
+			if tab := sh.tables[k.db]; served && (tab == nil || tab.Find(k.hash, k.key) == 0) {
+				break // nothing is left for those behind
+			}
+		}
+	}
+}
+
+func (t *Txn) serveOne(w *waiter) (served bool, touched []keyRef) {
+	wt := t.e.newTxn(t.s, w.db)
+	wt.now, wt.held, wt.excl, wt.write = t.now, t.held, true, true
+	wt.keys.list = append(wt.keys.list, w.keys...)
+	defer func() {
+		if p := recover(); p != nil { // the waiter's, not the writer's
+			wt.outer = true
+			wt.done = false
+			wt.over()
+			w.panicked, served = fmt.Sprintf("%v (in a command that waited)", p), true
+		}
+		if served {
+			w.leave(t.e)
+			close(w.done)
+		}
+		t.end = max(t.end, wt.end)
+		wt.free()
+	}()
+	wt.done, wt.keeps, wt.reading = false, true, false
+	if w.err = w.runner.run(wt); w.err == errBlock {
+		return false, nil
+	}
+	touched = slices.Clone(wt.touched)
+	wt.commit()
+	return true, touched
+}

@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/larderdb/larder/internal/ds/hashtable"
+)
+
+// KeepTTL, as a time of expiry, leaves that of the key as it is.
+const KeepTTL int64 = -1
+
+// MaxExpireAt is the latest time of expiry there is, in Unix milliseconds.
+const MaxExpireAt = hashtable.MaxExpireAt
+
+// A stage is a change that a command has asked for and that becomes true, all
+// at once, with the Effect that tells it.
+type stage struct {
+	at       keyRef
+	what     stageKind
+	flat     string
+	form     Form
+	obj      Object
+	expireAt int64
+}
+
+type stageKind uint8
+
+const (
+	stageSet    stageKind = iota // flat bytes
+	stageObject                  // a new object
+	stageEdited                  // an object that was changed in place
+	stageDelete
+	stageExpire
+)
+
+// Set stages the value of key: flat bytes, which may be borrowed until the
+// Effect, as may the key. KeepTTL leaves the time of expiry as it is, 0 takes
+// it away.
+func (t *Txn) Set(key, flat string, form Form, expireAt int64) {
+	t.staged = append(t.staged, stage{at: t.ref(t.db, key), what: stageSet, flat: flat, form: form, expireAt: expireAt})
+}
+
+// SetObject stages an object, which must be shared with nobody, as the value of
+// key.
+func (t *Txn) SetObject(key string, obj Object, expireAt int64) {
+	t.staged = append(t.staged, stage{at: t.ref(t.db, key), what: stageObject, obj: obj, expireAt: expireAt})
+}
+
+// SetValue stages v, the value of some key, as the value of key in database db.
+// An object becomes a Clone: the two keys can then be changed apart.
+func (t *Txn) SetValue(db int, key string, v Value, expireAt int64) {
+	st := stage{at: t.ref(db, key), what: stageSet, flat: v.Flat, form: v.Form, expireAt: expireAt}
+	if v.Obj != nil {
+		st.what, st.obj = stageObject, v.Obj.Clone()
+	}
+	t.staged = append(t.staged, st)
+}
+
+// Edit returns the object at key to be changed in place. If there is none it is
+// made by mk, and is in the keyspace only once its Effect is recorded; with mk
+// nil that is ErrNil. A command that has called Edit must not fail any more:
+// look with Value first. A flat value of the same type is ErrWrongType here:
+// its family turns it into an object and stages that.
+func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
+	at := t.ref(t.db, key)
+	tab, h := t.lookup(&at)
+	if h == 0 {
+		if mk == nil {
+			return v, ErrNil
+		}
+		v = mk()
+		t.staged = append(t.staged, stage{at: at, what: stageObject, obj: v})
+		return v, nil
+	}
+	v, ok := tab.Object(h).(V)
+	if !ok {
+		return v, ErrWrongType
+	}
+	t.touch(tab, h)
+	if !tab.Young(h) { // a snapshot reads it
+		v = v.Clone().(V)
+		t.staged = append(t.staged, stage{at: at, what: stageObject, obj: v, expireAt: KeepTTL})
+		return v, nil
+	}
+	if t.undo {
+		t.log = append(t.log, undo{at: at, inPlace: true, obj: v.Clone(), expireAt: tab.ExpireAt(h)})
+	}
+	t.dirty++
+	t.staged = append(t.staged, stage{at: at, what: stageEdited, obj: v})
+	return v, nil
+}
+
+// Delete stages the end of key and reports whether it was there.
+func (t *Txn) Delete(key string) bool {
+	at := t.ref(t.db, key)
+	if _, h := t.lookup(&at); h == 0 {
+		return false
+	}
+	t.staged = append(t.staged, stage{at: at, what: stageDelete})
+	return true
+}
+
+// Expire stages another time of expiry for key, which must exist; 0 means
+// never.
+func (t *Txn) Expire(key string, expireAt int64) {
+	t.staged = append(t.staged, stage{at: t.ref(t.db, key), what: stageExpire, expireAt: expireAt})
+}
+
+// OwnResult says that the result of the command borrows nothing, although the
+// Op has a Keep: a value may then be overwritten where it lies.
+func (t *Txn) OwnResult() { t.keeps = false }
+
+// Effect makes the changes of key that are staged true, and records what was
+// done: as the event of a keyspace notification, with its class, and as the
+// words of a command that does it again wherever it is run. A write that
+// records no effect did not happen.
+func (t *Txn) Effect(class byte, event, key string, words ...string) {
+	t.effect(t.db, class, event, key, words)
+}
+
+// EffectIn is Effect for a key of database db; the words are run in the selected
+// one.
+func (t *Txn) EffectIn(db int, class byte, event, key string, words ...string) {
+	t.effect(db, class, event, key, words)
+}
+
+// Touch is Effect for a key whose change is told by the words of another key's
+// effect, which must follow: the source of LMOVE.
+func (t *Txn) Touch(class byte, event, key string) { t.effect(t.db, class, event, key, nil) }
+
+// TouchIn is Touch for a key of database db.
+func (t *Txn) TouchIn(db int, class byte, event, key string) { t.effect(db, class, event, key, nil) }
+
+// Replicate records words that no key's event goes with.
+func (t *Txn) Replicate(words ...string) {
+	if t.Replicating() {
+		t.say(words)
+	}
+}
+
+// Notify records an event that no change goes with, such as the "new" of a key.
+func (t *Txn) Notify(class byte, event, key string) {
+	if t.Replicating() {
+		t.note(t.ref(t.db, key), class, event, len(t.batch))
+	}
+}
+
+func (t *Txn) effect(db int, class byte, event, key string, words []string) {
+	var at keyRef
+	applied := false
+	for i := 0; i < len(t.staged); i++ {
+		if st := &t.staged[i]; st.at.key == key && st.at.db == db {
+			at, applied = st.at, true
+			t.apply(st)
+			if t.staged = slices.Delete(t.staged, i, i+1); len(t.staged) == 0 {
+				break
+			}
+			i--
+		}
+	}
+	if !applied {
+		at = t.ref(db, key)
+	}
+	t.record(&at, class, event, words)
+}
+
+// record notes what was done to a key for those who watch it, wait for it or
+// listen.
+func (t *Txn) record(at *keyRef, class byte, event string, words []string) {
+	if sh := &t.e.shards[at.shard()]; len(sh.watch) != 0 || len(sh.waiters) != 0 {
+		k := *at
+		k.key = strings.Clone(at.key)
+		t.touched = append(t.touched, k)
+	}
+	if t.Replicating() {
+		from := len(t.batch)
+		if len(words) != 0 {
+			t.say(words)
+		}
+		t.note(*at, class, event, from)
+	}
+}
+
+// say adds words to the batch, behind a SELECT where the database changed.
+func (t *Txn) say(words []string) {
+	switch {
+	case t.effects == 0:
+		t.firstDB = t.db
+	case t.lastDB != t.db:
+		t.batch = AppendCommand(t.batch, "SELECT", strconv.Itoa(t.db))
+	}
+	t.effects++
+	t.lastDB = t.db
+	t.batch = AppendCommand(t.batch, words...)
+}
+
+func (t *Txn) note(at keyRef, class byte, name string, from int) {
+	if t.e.journal.hasSubs() && class != 0 {
+		t.events = append(t.events, event{db: at.db, class: class, name: name, key: strings.Clone(at.key), from: from, to: len(t.batch)})
+	}
+}
+
+// apply makes a staged change true.
+func (t *Txn) apply(st *stage) {
+	tab, h := t.lookup(&st.at)
+	switch st.what {
+	case stageDelete:
+		if h != 0 {
+			t.publish(&st.at, tab, h, 0)
+		}
+	case stageExpire:
+		if h != 0 {
+			t.applyExpire(st, tab, h)
+		}
+	case stageEdited:
+		if st.obj.Empty() {
+			t.remove(&st.at, tab, h)
+			return
+		}
+		tab.SetObject(h, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()))
+		t.wroteTo(&st.at)
+	case stageObject:
+		if st.obj.Empty() {
+			if h != 0 {
+				t.publish(&st.at, tab, h, 0)
+			}
+			return
+		}
+		if st.expireAt == KeepTTL {
+			st.expireAt = expireOf(tab, h)
+		}
+		tab = t.table(&st.at)
+		t.publish(&st.at, tab, h, tab.NewObject(st.at.key, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()), st.expireAt, t.e.newAccess()))
+	case stageSet:
+		t.applySet(st, tab, h)
+	}
+}
+
+func (t *Txn) applySet(st *stage, tab *hashtable.Table, h hashtable.Handle) {
+	if st.expireAt == KeepTTL {
+		st.expireAt = expireOf(tab, h)
+	}
+	if h != 0 && !t.undo && !t.keeps && tab.Overwrite(h, st.flat, hashtable.Form(st.form), st.expireAt) {
+		t.dirty++
+		t.touch(tab, h)
+		t.wroteTo(&st.at)
+		return
+	}
+	clock := uint32(0)
+	if h != 0 {
+		clock = t.e.nextAccess(tab.Clock(h))
+	} else {
+		clock = t.e.newAccess()
+	}
+	tab = t.table(&st.at)
+	t.publish(&st.at, tab, h, tab.New(st.at.key, st.flat, hashtable.Form(st.form), st.expireAt, clock))
+}
+
+func (t *Txn) applyExpire(st *stage, tab *hashtable.Table, h hashtable.Handle) {
+	was := tab.ExpireAt(h)
+	if tab.SetExpireAt(h, st.expireAt) {
+		if t.undo {
+			t.log = append(t.log, undo{at: st.at, inPlace: true, expireAt: was})
+		} else {
+			t.dirty++
+		}
+		t.wroteTo(&st.at)
+		return
+	}
+	// A snapshot reads the entry, and with it the object.
+	var n hashtable.Handle
+	if obj, ok := tab.Object(h).(Object); ok {
+		n = tab.NewObject(st.at.key, obj.Clone(), obj.Size(), tab.Form(h), st.expireAt, tab.Clock(h))
+	} else {
+		n = tab.New(st.at.key, tab.Bytes(h), tab.Form(h), st.expireAt, tab.Clock(h))
+	}
+	t.publish(&st.at, tab, h, n)
+}
+
+func expireOf(tab *hashtable.Table, h hashtable.Handle) int64 {
+	if h == 0 {
+		return 0
+	}
+	return tab.ExpireAt(h)
+}
+
+// publish makes now the entry of a key in the place of old, which is freed at
+// the end of the transaction, or put back.
+func (t *Txn) publish(at *keyRef, tab *hashtable.Table, old, now hashtable.Handle) {
+	tab.Publish(at.hash, old, now)
+	t.log = append(t.log, undo{at: *at, old: old})
+	t.wroteTo(at)
+}
+
+// remove deletes a key whose object was changed in place: the object cannot be
+// put back by a failing command, and none fails after Edit.
+func (t *Txn) remove(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
+	t.publish(at, tab, h, 0)
+}
+
+func (t *Txn) wroteTo(at *keyRef) {
+	w := tableRef{at.shard(), at.db}
+	if n := len(t.wrote); n == 0 || t.wrote[n-1] != w {
+		t.wrote = append(t.wrote, w)
+	}
+}
+
+// table returns the table of a key, which is about to be written.
+func (t *Txn) table(at *keyRef) *hashtable.Table {
+	sh := &t.e.shards[at.shard()]
+	tab := sh.tables[at.db]
+	if tab == nil {
+		tab = hashtable.New(t.e.src, t.e.seed, shardLog)
+		sh.tables[at.db] = tab
+	}
+	return tab
+}
+
+// Int returns n in decimal, for the words of an effect; where nobody hears them
+// it is not worth formatting. It is valid until the transaction ends.
+func (t *Txn) Int(n int64) string {
+	if !t.Replicating() {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
