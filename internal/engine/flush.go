@@ -80,16 +80,18 @@ func (t *Txn) touchDB(db int, was, is []*hashtable.Table) {
 				after = t.stateOf(is[i], &r)
 			}
 			for s, expired := range watchers {
+				m := watchMark{at: r, s: s, expired: expired}
 				switch {
-				case before == keyAbsent && after == keyAbsent:
+				case before == keyAbsent && after == keyAbsent, expired && after == keyExpired:
+					continue
 				case expired && after == keyAbsent:
-					watchers[s] = false // what had expired is gone: no change
-				case expired && after == keyExpired:
+					m.expired = false // what had expired is gone: no change
 				case !expired && before == keyAbsent && after == keyExpired:
-					watchers[s] = true // from none to one that nobody can see
+					m.expired = true // from none to one that nobody can see
 				default:
-					s.dirty.Store(true)
+					m.dirty = true
 				}
+				t.marks = append(t.marks, m)
 			}
 		}
 		for k := range sh.waiters {
@@ -97,6 +99,22 @@ func (t *Txn) touchDB(db int, was, is []*hashtable.Table) {
 				t.touched = append(t.touched, t.e.refOf(k))
 			}
 		}
+	}
+}
+
+// A watchMark is what becomes of a watched key when a transaction commits that
+// replaced its database.
+type watchMark struct {
+	at             keyRef
+	s              *Session
+	expired, dirty bool
+}
+
+func (m *watchMark) commit(e *Engine) {
+	if m.dirty {
+		m.s.dirty.Store(true)
+	} else if watchers := e.shards[m.at.shard()].watch[m.at.dbKey]; watchers != nil {
+		watchers[m.s] = m.expired
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Session) Waits() bool { return s.parked.Load() }
 // Unblock ends the wait of a command of s with err (ErrNil: as if its time were
 // up), and reports whether one was waiting.
 func (s *Session) Unblock(err error) bool {
-	if !s.parked.Load() {
+	if s.unblock == nil || !s.parked.Load() {
 		return false
 	}
 	select {
@@ -178,6 +178,15 @@ func cut(b []byte, n int) []byte {
 
 func arity(o *Spec) error {
 	return Error("ERR wrong number of arguments for '" + o.lower + "' command")
+}
+
+// rests ends the wait of s; who unblocked it too late did not.
+func (s *Session) rests() {
+	s.parked.Store(false)
+	select {
+	case <-s.unblock:
+	default:
+	}
 }
 
 // wake is sent to when somebody ends the wait of s.

@@ -45,6 +45,7 @@ type Txn struct {
 	lastDB  int    // that it ends with
 	events  []event
 	touched []keyRef // what has watchers or waiters
+	marks   []watchMark
 	expired []dbKey  // met by a reader
 	end     int64    // journal offset behind the batch
 
@@ -55,7 +56,7 @@ type Txn struct {
 }
 
 // A mark is a position to roll back to.
-type mark struct{ log, effects, batch, events, touched, lastDB int }
+type mark struct{ log, effects, batch, events, touched, marks, lastDB int }
 
 type tableRef struct{ shard, db int }
 
@@ -75,7 +76,7 @@ func (t *Txn) free() {
 	t.now, t.held, t.mark = 0, lockSet{}, mark{}
 	t.outer, t.undo, t.only, t.write = false, false, false, false
 	t.dirty, t.hits, t.misses, t.end = 0, 0, 0, 0
-	t.expired = nil
+	t.expired, t.marks = nil, nil
 	t.block = blockRequest{}
 	if t.wrote = t.wrote[:0]; len(t.log) != 0 || len(t.staged) != 0 {
 		clear(t.log)
@@ -119,7 +120,7 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 	default:
 		t.keys.reset(s.e, s.DB)
 		t.db = s.DB
-		t.mark = mark{len(t.log), t.effects, len(t.batch), len(t.events), len(t.touched), t.lastDB}
+		t.mark = mark{len(t.log), t.effects, len(t.batch), len(t.events), len(t.touched), len(t.marks), t.lastDB}
 	}
 	t.excl, t.reading = o.Flags&(Write|MayBlock) != 0, o.Flags&ReadOnly != 0
 	t.keeps, t.done, t.dirty = keeps, false, 0
@@ -334,6 +335,10 @@ func (t *Txn) commit() {
 	for i := range t.touched {
 		t.e.markWatchers(&t.touched[i])
 	}
+	for i := range t.marks {
+		t.marks[i].commit(t.e)
+	}
+	t.marks = nil
 	for i := range t.log {
 		t.log[i].commit(t.e)
 	}
@@ -381,7 +386,8 @@ func (t *Txn) rollback(m mark) {
 	}
 	clear(t.log[m.log:])
 	t.log, t.effects, t.batch = t.log[:m.log], m.effects, t.batch[:m.batch]
-	t.events, t.touched, t.lastDB = t.events[:m.events], t.touched[:m.touched], m.lastDB
+	t.events, t.touched, t.marks = t.events[:m.events], t.touched[:m.touched], t.marks[:m.marks]
+	t.lastDB = m.lastDB
 }
 
 // Now is the time of the transaction in Unix milliseconds. It does not move.

@@ -96,6 +96,10 @@ func (w *waiter) leave(e *Engine) (was bool) {
 // wait waits until w was served. Timeouts and hang-ups leave the queues under
 // the same locks under which a writer serves, so each element has one taker.
 func (w *waiter) wait(ctx context.Context, s *Session) error {
+	if s.unblock != nil { // a connection's: others may share a session for typed calls
+		s.parked.Store(true)
+		defer s.rests()
+	}
 	if s.OnWait != nil {
 		defer s.OnWait()()
 	}
