@@ -1,0 +1,125 @@
+package larder_test
+
+import (
+	"bufio"
+	"bytes"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/larderdb/larder"
+	"github.com/larderdb/larder/internal/engine"
+	"github.com/larderdb/larder/internal/redistest"
+)
+
+// Each script of testdata runs in process here; redcon_server runs them over
+// RESP, and internal/redistest against a real redis-server. All must agree.
+
+func TestScripts(t *testing.T) {
+	redistest.RunAll(t, "testdata", &inProcess{})
+}
+
+func TestEffects(t *testing.T) {
+	redistest.RunAllEffects(t, "testdata", &inProcess{})
+}
+
+// inProcess is a database without a network.
+type inProcess struct {
+	db    *larder.DB
+	conns []*conn
+}
+
+func (p *inProcess) Reset(t testing.TB) {
+	for _, c := range p.conns {
+		c.Close()
+	}
+	if p.db != nil {
+		p.db.Close()
+	}
+	db, err := larder.Open(larder.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.db, p.conns = db, nil
+}
+
+func (p *inProcess) NewClient(t testing.TB, proto int) redistest.Client {
+	c := newConn(p.db)
+	p.conns = append(p.conns, c)
+	if proto == 3 {
+		c.Do("HELLO", "3")
+	}
+	return c
+}
+
+func (p *inProcess) Listen(t testing.TB) redistest.Listener {
+	l := &listener{}
+	if err := larder.Subscribe(p.db, l); err != nil {
+		t.Fatal(err)
+	}
+	snap, tail, err := larder.Follow(p.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap.Close()
+	l.tail, l.offset = tail, func() int64 { return larder.Offset(p.db) }
+	return heard{l}
+}
+
+// A listener hears what a replica and a subscriber to keyspace events would.
+type listener struct {
+	tail   *engine.Tail
+	offset func() int64
+
+	mu     sync.Mutex // guards following
+	events []redistest.Event
+}
+
+func (l *listener) Effects(_ int64, batch []engine.Effect) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range batch {
+		if e.Class != 'm' && e.Class != 'n' { // KEA has neither
+			l.events = append(l.events, redistest.Event{DB: e.DB, Name: e.Event, Key: e.Key})
+		}
+	}
+}
+
+// A heard is the listener as scripts want it: the two have a method of the same
+// name.
+type heard struct{ *listener }
+
+func (h heard) Effects() [][]string {
+	var buf bytes.Buffer
+	p := make([]byte, 4096)
+	for h.tail.Offset() < h.offset() {
+		n, err := h.tail.Read(p)
+		if err != nil {
+			panic(err)
+		}
+		buf.Write(p[:n])
+	}
+	var out [][]string
+	in := bufio.NewReader(&buf)
+	for {
+		v, err := redistest.ReadValue(in)
+		if err != nil {
+			return out
+		}
+		var words []string
+		for _, el := range v.Elems {
+			words = append(words, el.Str)
+		}
+		out = append(out, words)
+	}
+}
+
+func (h heard) Events() []redistest.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := slices.Clone(h.events)
+	h.events = nil
+	return out
+}
+
+func (h heard) Close() { h.tail.Close() }
