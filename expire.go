@@ -1,6 +1,7 @@
 package larder
 
 import (
+	"strings"
 	"time"
 
 	"github.com/larderdb/larder/internal/engine"
@@ -63,13 +64,13 @@ var condFlags = [...]expireFlags{0, expireNX, expireXX, expireGT, expireLT}
 
 var (
 	_ = add(expireOp("EXPIRE", "1.0.0", "seconds:integer", "Lets a key expire after so many seconds.",
-		deadline{given: true, rel: true, seconds: true}))
+		deadline{kind: inSeconds}))
 	opPExpire = add(expireOp("PEXPIRE", "2.6.0", "milliseconds:integer", "Lets a key expire after so many milliseconds.",
-		deadline{given: true, rel: true}))
+		deadline{kind: inMillis}))
 	_ = add(expireOp("EXPIREAT", "1.2.0", "unix-time-seconds:unix-time", "Lets a key expire at a second since 1970.",
-		deadline{given: true, seconds: true}))
+		deadline{kind: atSecond}))
 	opPExpireAt = add(expireOp("PEXPIREAT", "2.6.0", "unix-time-milliseconds:unix-time", "Lets a key expire at a millisecond since 1970.",
-		deadline{given: true}))
+		deadline{kind: atMilli}))
 )
 
 // expireOp is a command that sets a time of expiry; they differ in how it is
@@ -111,7 +112,7 @@ func parseExpireFlags(p *args) (f expireFlags) {
 		case p.Flag("LT"):
 			f |= expireLT
 		default:
-			p.Fail(Error("ERR Unsupported option " + p.String()))
+			p.Fail(Error("ERR Unsupported option " + cString(p.String())))
 		}
 	}
 	switch {
@@ -121,6 +122,12 @@ func parseExpireFlags(p *args) (f expireFlags) {
 		p.Fail(Error("ERR GT and LT options at the same time are not compatible"))
 	}
 	return f
+}
+
+// cString is what C's printf shows of s.
+func cString(s string) string {
+	s, _, _ = strings.Cut(s, "\x00")
+	return s
 }
 
 func expire(t *txn, a expireArgs, name string) (bool, error) {

@@ -92,8 +92,8 @@ var opSwapDB = add(&op[swapArgs, none]{
 	},
 	Parse: func(p *args) swapArgs {
 		return swapArgs{
-			int(p.IntOr(Error("ERR invalid first DB index"))),
-			int(p.IntOr(Error("ERR invalid second DB index"))),
+			p.Int32Or(Error("ERR invalid first DB index")),
+			p.Int32Or(Error("ERR invalid second DB index")),
 		}
 	},
 	Keys: func(k *keySet, _ swapArgs) { k.AllForWriting() },

@@ -44,19 +44,14 @@ var opUnlink = add(&op[[]string, int64]{
 
 // del deletes keys as one effect.
 func del(t *txn, name string, keys []string) (n int64) {
-	words := []string{name}
-	var last string
 	for _, key := range keys {
-		if !t.Delete(key) {
-			continue
+		if t.Delete(key) {
+			t.Touch('g', "del", key)
+			n++
 		}
-		if n++; n > 1 {
-			t.Touch('g', "del", last)
-		}
-		last, words = key, append(words, key)
 	}
-	if n > 0 {
-		t.Effect('g', "del", last, words...)
+	if n > 0 && t.Replicating() {
+		t.Replicate(append([]string{name}, keys...)...)
 	}
 	return n
 }
@@ -245,7 +240,7 @@ var opCopy = add(&op[copyArgs, bool]{
 			case p.Flag("REPLACE"):
 				a.replace = true
 			case p.FlagWith("DB", 1):
-				a.db, a.otherDB = int(dbIndex(p)), true
+				a.db, a.otherDB = p.Int32(), true
 			default:
 				p.Syntax()
 			}
@@ -291,15 +286,6 @@ var opCopy = add(&op[copyArgs, bool]{
 
 const errSameObject Error = "ERR source and destination objects are the same"
 
-// dbIndex reads the number of a database, whatever databases there are.
-func dbIndex(p *args) int64 {
-	n := p.IntOr(engine.Error("ERR value is not an integer or out of range"))
-	if int64(int32(n)) != n {
-		p.Fail(ErrNotInt)
-	}
-	return n
-}
-
 type moveArgs struct {
 	key string
 	db  int
@@ -320,7 +306,7 @@ var opMove = add(&op[moveArgs, bool]{
 		Group: "generic", Since: "1.0.0", Complexity: "O(1)", Syntax: "key:key db:integer",
 		Summary: "Moves a key to another database.",
 	},
-	Parse: func(p *args) moveArgs { return moveArgs{p.Key(), int(dbIndex(p))} },
+	Parse: func(p *args) moveArgs { return moveArgs{p.Key(), p.Int32()} },
 	Keys: func(k *keySet, a moveArgs) {
 		db := k.DB()
 		k.Write(a.key)

@@ -78,7 +78,7 @@ func (c Commands) GetAppend(dst []byte, key string) ([]byte, error) {
 
 // opGetAppend is GET into the caller's buffer.
 var opGetAppend = &op[getAppendArgs, []byte]{
-	Spec: spec{Name: "GET", Flags: readOnly},
+	Spec: opGet.Spec, // it counts as one
 	Keys: func(k *keySet, a getAppendArgs) { k.Read(a.key) },
 	Run: func(t *txn, a getAppendArgs) ([]byte, error) {
 		v, err := t.String(a.key)
@@ -125,7 +125,14 @@ func (c Commands) SetGet(a SetArgs) (old string, err error) {
 		return "", err
 	}
 	args.get = true
-	r, err := opSet.Do(c.s, args)
+	return c.setGet(opSet, args)
+}
+
+func (c Commands) setGet(o *op[setArgs, setReply], a setArgs) (old string, err error) {
+	r, err := o.Do(c.s, a)
+	if err == nil && !r.had {
+		err = ErrNil
+	}
 	return r.old.Flat, err
 }
 
@@ -169,8 +176,8 @@ func (a SetArgs) internal() (setArgs, error) {
 
 // setReply is what SET answers: OK, or with GET the old value.
 type setReply struct {
-	get bool
-	old engine.Str
+	get, had bool
+	old      engine.Str
 }
 
 var opSet = add(&op[setArgs, setReply]{
@@ -192,7 +199,7 @@ var opSet = add(&op[setArgs, setReply]{
 				a.xx = true
 			case p.Flag("GET"):
 				a.get = true
-			case !a.expire.given && p.Flag("KEEPTTL"):
+			case a.expire.kind == never && p.Flag("KEEPTTL"):
 				a.keepTTL = true
 			case a.keepTTL || !a.expire.parse(p):
 				p.Syntax()
@@ -207,10 +214,13 @@ var opSet = add(&op[setArgs, setReply]{
 })
 
 func replySet(w *reply, r setReply) {
-	if r.get {
-		replyStr(w, r.old)
-	} else {
+	switch {
+	case !r.get:
 		w.OK()
+	case r.had:
+		replyStr(w, r.old)
+	default:
+		w.Null()
 	}
 }
 
@@ -220,23 +230,21 @@ func set(t *txn, a setArgs) (r setReply, err error) {
 		return r, err
 	}
 	if a.get {
-		r.get = true
-		if r.old, err = t.String(a.key); err != nil && err != ErrNil {
+		r.old, err = t.String(a.key)
+		if r.get, r.had = true, err == nil; err != nil && err != ErrNil {
 			return r, err
 		}
 	} else {
 		t.OwnResult()
 	}
-	if a.nx || a.xx {
-		if t.Exists(a.key) != a.xx {
-			if a.get {
-				return r, err
-			}
-			return r, ErrNil
+	if (a.nx || a.xx) && t.Exists(a.key) != a.xx {
+		if a.get {
+			return r, nil
 		}
+		return r, ErrNil
 	}
 	store(t, a, at)
-	return r, err
+	return r, nil
 }
 
 // store writes the string and tells it.
@@ -263,7 +271,8 @@ var _ = add(&op[setArgs, setReply]{
 	},
 	Parse: func(p *args) (a setArgs) {
 		a.name, a.key = "setex", p.Key()
-		a.expire = relativeSeconds(p.Int())
+		a.expire = deadline{kind: inSeconds}
+		a.expire.number(p)
 		a.value = p.String()
 		return a
 	},
@@ -280,7 +289,8 @@ var _ = add(&op[setArgs, setReply]{
 	},
 	Parse: func(p *args) (a setArgs) {
 		a.name, a.key = "psetex", p.Key()
-		a.expire = relative(p.Int())
+		a.expire = deadline{kind: inMillis}
+		a.expire.number(p)
 		a.value = p.String()
 		return a
 	},
@@ -310,8 +320,7 @@ var _ = add(&op[setArgs, bool]{
 // GetSet sets key to value and returns what it held before, or ErrNil if it did
 // not exist.
 func (c Commands) GetSet(key, value string) (old string, err error) {
-	r, err := opGetSet.Do(c.s, setArgs{key: key, value: value})
-	return r.old.Flat, err
+	return c.setGet(opGetSet, setArgs{key: key, value: value, get: true})
 }
 
 var opGetSet = add(&op[setArgs, setReply]{
@@ -322,7 +331,7 @@ var opGetSet = add(&op[setArgs, setReply]{
 	},
 	Parse: func(p *args) setArgs { return setArgs{key: p.Key(), value: p.String(), get: true} },
 	Keys:  opSet.Keys,
-	Run:   func(t *txn, a setArgs) (setReply, error) { a.get = true; return set(t, a) },
+	Run:   set,
 	Keep:  opSet.Keep,
 	Reply: replySet,
 })
@@ -396,7 +405,7 @@ var opGetEx = add(&op[getExArgs, engine.Str]{
 		a.key = p.Key()
 		for p.More() {
 			switch {
-			case !a.expire.given && p.Flag("PERSIST"):
+			case a.expire.kind == never && p.Flag("PERSIST"):
 				a.persist = true
 			case a.persist || !a.expire.parse(p):
 				p.Syntax()
@@ -415,7 +424,7 @@ var opGetEx = add(&op[getExArgs, engine.Str]{
 			return v, err
 		}
 		switch was, _ := t.ExpireAt(a.key); {
-		case a.expire.given:
+		case a.expire.kind != never:
 			expireKey(t, a.key, at)
 		case a.persist && was != 0:
 			t.Expire(a.key, 0)
@@ -566,51 +575,59 @@ func storeAll(t *txn, kv []string) {
 
 // A deadline is when a key is to expire, as a command says it.
 type deadline struct {
-	given   bool
-	rel     bool  // after, not at
-	seconds bool  // n counts seconds, not milliseconds
-	n       int64 // as given
+	kind deadlineKind
+	n    int64
+	bad  bool // what was said is no number
 }
 
-func relative(ms int64) deadline       { return deadline{given: true, rel: true, n: ms} }
-func relativeSeconds(s int64) deadline { return deadline{given: true, rel: true, seconds: true, n: s} }
-func absolute(ms int64) deadline       { return deadline{given: true, n: ms} }
+type deadlineKind uint8
+
+const (
+	never     deadlineKind = iota // nothing was said
+	inSeconds                     // EX
+	inMillis                      // PX
+	atSecond                      // EXAT
+	atMilli                       // PXAT
+)
+
+func relative(ms int64) deadline { return deadline{kind: inMillis, n: ms} }
+func absolute(ms int64) deadline { return deadline{kind: atMilli, n: ms} }
 
 // parse reads EX, PX, EXAT or PXAT with its number, if one of them is next and
-// none was before.
+// no other was before.
 func (d *deadline) parse(p *args) bool {
-	if d.given {
-		return false
+	for kind, name := range [...]string{inSeconds: "EX", inMillis: "PX", atSecond: "EXAT", atMilli: "PXAT"} {
+		if kind != 0 && (d.kind == never || d.kind == deadlineKind(kind)) && p.FlagWith(name, 1) {
+			d.kind = deadlineKind(kind)
+			d.number(p)
+			return true
+		}
 	}
-	switch {
-	case p.FlagWith("EX", 1):
-		*d = relativeSeconds(p.Int())
-	case p.FlagWith("PX", 1):
-		*d = relative(p.Int())
-	case p.FlagWith("EXAT", 1):
-		*d = deadline{given: true, seconds: true, n: p.Int()}
-	case p.FlagWith("PXAT", 1):
-		*d = absolute(p.Int())
-	default:
-		return false
-	}
-	return true
+	return false
 }
 
-// in returns the deadline in Unix milliseconds, 0 if none was given. It must lie
-// ahead of the beginning of time, and within the 48 bits of an entry.
+// number reads the number. That it is none is told when the deadline is used:
+// GETEX of a missing key does not mind.
+func (d *deadline) number(p *args) {
+	n, ok := engine.ParseInt(p.String())
+	d.n, d.bad = n, !ok
+}
+
+// in returns the deadline in Unix milliseconds, 0 if nothing was said. What is
+// not positive is refused; what lies beyond the 48 bits of an entry, some time
+// after the year 10,000, is brought back to them.
 func (d deadline) in(t *txn, name, fallback string) (int64, error) {
-	if !d.given {
+	if d.kind == never {
 		return 0, nil
+	}
+	if d.bad {
+		return 0, ErrNotInt
 	}
 	if name == "" {
 		name = fallback
 	}
-	if d.n <= 0 {
-		return 0, errExpire(name)
-	}
 	at, ok := d.millis(t)
-	if !ok {
+	if d.n <= 0 || !ok {
 		return 0, errExpire(name)
 	}
 	return min(at, engine.MaxExpireAt), nil
@@ -620,13 +637,13 @@ func (d deadline) in(t *txn, name, fallback string) (int64, error) {
 // 64-bit number.
 func (d deadline) millis(t *txn) (at int64, ok bool) {
 	at = d.n
-	if d.seconds {
+	if d.kind == inSeconds || d.kind == atSecond {
 		if at > math.MaxInt64/1000 || at < math.MinInt64/1000 {
 			return 0, false
 		}
 		at *= 1000
 	}
-	if d.rel {
+	if d.kind == inSeconds || d.kind == inMillis {
 		now := t.Now()
 		if at > math.MaxInt64-now {
 			return 0, false

@@ -318,7 +318,11 @@ var opIncrByFloat = add(&op[incrFloatArgs, string]{
 		if was.IsInf() || by.IsInf() {
 			return "", Error("ERR increment would produce NaN or Infinity")
 		}
-		sum := formatLongDouble(new(big.Float).SetPrec(longDouble).Add(was, by))
+		total := new(big.Float).SetPrec(longDouble).Add(was, by)
+		if total.MantExp(nil) > longDoubleExp {
+			return "", Error("ERR increment would produce NaN or Infinity")
+		}
+		sum := formatLongDouble(total)
 		t.Set(a.key, sum, formOf(sum), engine.KeepTTL)
 		t.Effect('$', "incrbyfloat", a.key, "SET", a.key, sum, "KEEPTTL")
 		return sum, nil
@@ -326,9 +330,13 @@ var opIncrByFloat = add(&op[incrFloatArgs, string]{
 	Reply: (*reply).Bulk,
 })
 
-// longDouble is the precision, in bits, of the numbers with which Redis counts
-// on most machines: the 80-bit format of the x87.
-const longDouble = 64
+// longDouble is the precision, and longDoubleExp the greatest exponent, in bits,
+// of the numbers with which Redis counts on most machines: the 80-bit format of
+// the x87.
+const (
+	longDouble    = 64
+	longDoubleExp = 16384
+)
 
 // parseLongDouble reads a number as C's strtold does, without blanks around it.
 func parseLongDouble(s string) (*big.Float, error) {
@@ -344,7 +352,7 @@ func parseLongDouble(s string) (*big.Float, error) {
 		s = s[:len(s)-len("inity")]
 	}
 	f, _, err := big.ParseFloat(s, base, longDouble, big.ToNearestEven)
-	if err != nil || !f.IsInf() && f.MantExp(nil) > 16384 {
+	if err != nil || !f.IsInf() && f.MantExp(nil) > longDoubleExp {
 		return nil, ErrNotFloat
 	}
 	return f, nil

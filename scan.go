@@ -172,10 +172,20 @@ var opScan = add(&op[scanArgs, scanReply]{
 // or as a double.
 const cursorBits = 48
 
+// parseCursor reads a cursor as C's strtoul does: with a sign, which counts, and
+// nothing at all as 0.
 func parseCursor(p *args) uint64 {
-	n, err := strconv.ParseUint(p.String(), 10, 64)
-	if err != nil {
+	s := cString(p.String())
+	digits := strings.TrimLeft(s, "+-")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if s == "" {
+		return 0
+	}
+	if err != nil || len(s)-len(digits) > 1 {
 		p.Fail(Error("ERR invalid cursor"))
+	}
+	if s[0] == '-' {
+		n = -n
 	}
 	return n & (1<<cursorBits - 1)
 }

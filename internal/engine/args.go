@@ -61,6 +61,30 @@ func (a *Args) IntOr(err error) int64 {
 	return n
 }
 
+// errNotInt32 is the error for a number that is an integer but not one of 32
+// bits.
+const errNotInt32 Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
+
+// Int32 returns the next word as a number of 32 bits.
+func (a *Args) Int32() int {
+	n := a.Int()
+	if int64(int32(n)) != n {
+		a.Fail(errNotInt32)
+		return 0
+	}
+	return int(n)
+}
+
+// Int32Or is Int32 with one error for all that is wrong.
+func (a *Args) Int32Or(err error) int {
+	n := a.IntOr(err)
+	if int64(int32(n)) != n {
+		a.Fail(err)
+		return 0
+	}
+	return int(n)
+}
+
 // Uint returns the next word as a number without a sign.
 func (a *Args) Uint(err error) uint64 {
 	if a.err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // ref returns what the keyspace knows key by.
-func (t *Txn) ref(db int, key string) keyRef {
+func (t *Txn) ref(db int, key string) *keyRef {
 	return t.keys.ref(db, key)
 }
 
@@ -68,7 +68,7 @@ func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) {
 // find is lookup for a command that reads the value: it counts as an access.
 func (t *Txn) find(key string) (*hashtable.Table, hashtable.Handle) {
 	at := t.ref(t.db, key)
-	tab, h := t.lookup(&at)
+	tab, h := t.lookup(at)
 	if h != 0 {
 		if t.touch(tab, h); t.reading {
 			t.hits++
@@ -112,14 +112,14 @@ func (t *Txn) Value(key string) (Value, bool) {
 // Peek is Value without counting as an access: OBJECT, TYPE, TTL and their like.
 func (t *Txn) Peek(key string) (Value, bool) {
 	at := t.ref(t.db, key)
-	tab, h := t.lookup(&at)
+	tab, h := t.lookup(at)
 	return valueOf(tab, h), h != 0
 }
 
 // PeekIn is Peek in database db.
 func (t *Txn) PeekIn(db int, key string) (Value, bool) {
 	at := t.ref(db, key)
-	tab, h := t.lookup(&at)
+	tab, h := t.lookup(at)
 	return valueOf(tab, h), h != 0
 }
 
@@ -139,14 +139,14 @@ func valueOf(tab *hashtable.Table, h hashtable.Handle) (v Value) {
 // Exists reports whether there is a key. It is no access.
 func (t *Txn) Exists(key string) bool {
 	at := t.ref(t.db, key)
-	_, h := t.lookup(&at)
+	_, h := t.lookup(at)
 	return h != 0
 }
 
 // Look is Exists for a command that counts hits and misses.
 func (t *Txn) Look(key string) bool {
 	at := t.ref(t.db, key)
-	_, h := t.lookup(&at)
+	_, h := t.lookup(at)
 	switch {
 	case !t.reading:
 	case h != 0:
@@ -167,7 +167,7 @@ func (t *Txn) Access(key string) bool {
 // false if there is no such key.
 func (t *Txn) ExpireAt(key string) (at int64, ok bool) {
 	r := t.ref(t.db, key)
-	tab, h := t.lookup(&r)
+	tab, h := t.lookup(r)
 	if h == 0 {
 		return 0, false
 	}
@@ -177,7 +177,7 @@ func (t *Txn) ExpireAt(key string) (at int64, ok bool) {
 // Clock returns a key's access clock; see [Engine.Idle] and [Engine.Frequency].
 func (t *Txn) Clock(key string) uint32 {
 	at := t.ref(t.db, key)
-	tab, h := t.lookup(&at)
+	tab, h := t.lookup(at)
 	if h == 0 {
 		return 0
 	}
@@ -188,7 +188,7 @@ func (t *Txn) Clock(key string) uint32 {
 // share of the table. It is 0 if there is no such key.
 func (t *Txn) Usage(key string) int {
 	at := t.ref(t.db, key)
-	tab, h := t.lookup(&at)
+	tab, h := t.lookup(at)
 	if h == 0 {
 		return 0
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -145,7 +146,10 @@ func (s *Session) run(c Command, words [][]byte, w *Reply) {
 
 // reject answers a command that is not run or queued.
 func (s *Session) reject(c Command, err error, w *Reply) {
-	s.Bad = true
+	if s.Bad = true; c != nil && c.Info().lower == "exec" {
+		s.Discard() // the transaction is over
+		err = aborted(Error(strings.TrimPrefix(wireText(err), "ERR ")))
+	}
 	if c != nil {
 		s.e.stats.rejected(s.lane, c.Info(), err)
 	} else {

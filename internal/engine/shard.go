@@ -109,26 +109,31 @@ func (k *KeySet) add(key string, m mode) {
 }
 
 func (k *KeySet) reset(e *Engine, db int) {
-	clear(k.list) // the keys are borrowed: do not keep a read buffer alive
+	if len(k.list) > 16 {
+		clear(k.list) // the keys are borrowed: a few read buffers may be kept alive, but not many
+	}
 	k.e, k.db, k.list, k.hint, k.all, k.excl = e, db, k.list[:0], 0, false, false
 }
 
 // ref returns key as it was named. Commands mostly touch keys in the order in
 // which they named them, so it rarely hashes again.
-func (k *KeySet) ref(db int, key string) keyRef {
+//
+// It returns a place in the list, because a copy of what was just written in
+// other sizes stalls the processor for as long as a lookup takes.
+func (k *KeySet) ref(db int, key string) *keyRef {
 	for range min(2, len(k.list)) {
 		if k.hint >= len(k.list) {
 			k.hint = 0
 		}
 		if r := &k.list[k.hint]; r.key == key && r.db == db {
-			return *r
+			return r
 		}
 		k.hint++
 	}
 	if checks && !k.all && !k.has(dbKey{db, key}) {
 		panic("engine: command touched a key that Keys did not name: " + key)
 	}
-	return keyRef{dbKey{db, key}, maphash.String(k.e.seed, key), modeInsert}
+	return &keyRef{dbKey{db, key}, maphash.String(k.e.seed, key), modeInsert}
 }
 
 // refOf returns what the keyspace knows a key by.
@@ -194,6 +199,10 @@ func (e *Engine) lock(l lockSet) error {
 }
 
 func (e *Engine) unlock(l lockSet) {
+	if l.write == 0 && l.read&(l.read-1) == 0 && l.read != 0 { // most commands
+		e.shards[bits.TrailingZeros64(l.read)].mu.RUnlock()
+		return
+	}
 	for m := l.read; m != 0; m &= m - 1 {
 		e.shards[bits.TrailingZeros64(m)].mu.RUnlock()
 	}

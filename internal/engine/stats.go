@@ -29,14 +29,22 @@ type stats struct {
 
 // A lane is one share of the counters.
 type lane struct {
-	hits, misses     atomic.Uint64
-	expired, evicted atomic.Uint64
+	hits, misses     atomic.Int64 // besides those in commands
+	expired, evicted atomic.Int64
 	commands         []atomic.Pointer[commandCount]
 
 	_ [64]byte
 }
 
-type commandCount struct{ calls, micros, rejected, failed atomic.Int64 }
+// A commandCount is what is counted of one command. To count a call costs one
+// atomic addition in most cases: a lookup that hit, or missed, and the call that
+// made it are counted as one.
+type commandCount struct {
+	calls, hitCalls, missCalls atomic.Int64
+	micros, rejected, failed   atomic.Int64
+}
+
+func (c *commandCount) all() int64 { return c.calls.Load() + c.hitCalls.Load() + c.missCalls.Load() }
 
 func (s *stats) init() {
 	s.errors = map[string]int64{}
@@ -58,11 +66,29 @@ func (s *stats) of(l uint8, o *Spec) *commandCount {
 	return p.Load()
 }
 
+// count counts a call that was run, with its lookups.
+func (t *Txn) count(o *Spec, err error) {
+	s := &t.e.stats
+	c := s.of(t.lane, o)
+	switch {
+	case t.hits == 1 && t.misses == 0 && err == nil:
+		c.hitCalls.Add(1)
+		return
+	case t.hits == 0 && t.misses == 1 && err == ErrNil:
+		c.missCalls.Add(1)
+		return
+	case err == errBlock:
+		return // it will be run again
+	}
+	if t.hits|t.misses != 0 {
+		s.lane[t.lane].hits.Add(int64(t.hits))
+		s.lane[t.lane].misses.Add(int64(t.misses))
+	}
+	s.count(t.lane, o, err)
+}
+
 // count counts a call that was run.
 func (s *stats) count(l uint8, o *Spec, err error) {
-	if err == errBlock || o.id == 0 {
-		return // it will be run again; or it is no command but a part of one
-	}
 	c := s.of(l, o)
 	if c.calls.Add(1); err != nil && err != ErrNil {
 		c.failed.Add(1)
@@ -101,8 +127,8 @@ type CommandStats struct {
 // Stats is what the engine has counted since it was opened, or since the last
 // ResetStats.
 type Stats struct {
-	Hits, Misses     uint64
-	Expired, Evicted uint64
+	Hits, Misses     int64
+	Expired, Evicted int64
 	Blocked          int64 // commands that wait now
 	ErrorReplies     int64
 	Errors           map[string]int64 // by code
@@ -119,13 +145,19 @@ func (e *Engine) Stats() Stats {
 		out.Misses += l.misses.Load()
 		out.Expired += l.expired.Load()
 		out.Evicted += l.evicted.Load()
+		for j := range l.commands {
+			if c := l.commands[j].Load(); c != nil {
+				out.Hits += c.hitCalls.Load()
+				out.Misses += c.missCalls.Load()
+			}
+		}
 	}
 	for name, c := range e.table {
 		var sum CommandStats
 		for i := range s.lane {
 			if id := c.Info().id; id < len(s.lane[i].commands) {
 				if n := s.lane[i].commands[id].Load(); n != nil {
-					sum.Calls += n.calls.Load()
+					sum.Calls += n.all()
 					sum.Rejected += n.rejected.Load()
 					sum.Failed += n.failed.Load()
 					sum.Time += time.Duration(n.micros.Load()) * time.Microsecond

@@ -491,4 +491,3 @@ func (c calls) blpop(ctx context.Context, d time.Duration, keys ...string) (stri
 func (c calls) bmove(ctx context.Context, from, to string) (string, error) {
 	return toyBMove.Do(ctx, c.s, toyBlock{[]string{from, to}, 0})
 }
-

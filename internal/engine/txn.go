@@ -46,8 +46,8 @@ type Txn struct {
 	events  []event
 	touched []keyRef // what has watchers or waiters
 	marks   []watchMark
-	expired []dbKey  // met by a reader
-	end     int64    // journal offset behind the batch
+	expired []dbKey // met by a reader
+	end     int64   // journal offset behind the batch
 
 	hits, misses int
 	lane         uint8 // of the engine's counters
@@ -65,6 +65,7 @@ var txns = sync.Pool{New: func() any { return &Txn{lane: nextLane()} }}
 func (e *Engine) newTxn(s *Session, db int) *Txn {
 	t := txns.Get().(*Txn)
 	t.e, t.s, t.db = e, s, db
+	t.write, t.excl, t.reading, t.keeps, t.done, t.dirty, t.hits, t.misses = false, false, false, false, false, 0, 0, 0
 	t.keys.reset(e, db)
 	return t
 }
@@ -72,12 +73,13 @@ func (e *Engine) newTxn(s *Session, db int) *Txn {
 // free returns t to the pool.
 func (t *Txn) free() {
 	t.keys.reset(nil, 0)
-	t.e, t.s, t.frozen, t.named = nil, nil, nil, nil
-	t.now, t.held, t.mark = 0, lockSet{}, mark{}
-	t.outer, t.undo, t.only, t.write = false, false, false, false
-	t.dirty, t.hits, t.misses, t.end = 0, 0, 0, 0
-	t.expired, t.marks = nil, nil
-	t.block = blockRequest{}
+	t.e, t.s, t.now, t.held, t.end = nil, nil, 0, lockSet{}, 0
+	if t.outer {
+		t.outer, t.undo, t.only, t.named, t.mark, t.marks = false, false, false, nil, mark{}, nil
+	}
+	if t.frozen != nil || t.expired != nil || t.block.keys != nil {
+		t.frozen, t.expired, t.block = nil, nil, blockRequest{}
+	}
 	if t.wrote = t.wrote[:0]; len(t.log) != 0 || len(t.staged) != 0 {
 		clear(t.log)
 		t.log = t.log[:0]
@@ -123,20 +125,52 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 		t.mark = mark{len(t.log), t.effects, len(t.batch), len(t.events), len(t.touched), len(t.marks), t.lastDB}
 	}
 	t.excl, t.reading = o.Flags&(Write|MayBlock) != 0, o.Flags&ReadOnly != 0
-	t.keeps, t.done, t.dirty = keeps, false, 0
+	t.keeps, t.done, t.dirty, t.hits, t.misses = keeps, false, 0, 0, 0
 	return t, nil
 }
 
 // lock takes the shards of t.keys or, inside a larger transaction, checks that
 // it has them. When it fails t is gone.
 func (t *Txn) lock(o *Spec) error {
-	if t.outer {
+	switch {
+	case t.outer:
 		return t.inside()
-	}
-	if o.Flags&OnSnapshot != 0 {
+	case o.Flags&OnSnapshot != 0:
 		return t.freeze()
+	case len(t.keys.list) == 1 && !t.keys.all && t.lockOne(&t.keys.list[0]):
+		return nil
 	}
 	return t.acquire(t.keys.locks(false))
+}
+
+// lockOne takes the shard of a command's only key, if it is to be had without
+// waiting and nothing is out of the ordinary. It is acquire for most commands.
+func (t *Txn) lockOne(k *keyRef) bool {
+	i := k.shard()
+	sh := &t.e.shards[i]
+	if checks {
+		return false
+	}
+	if !t.excl && k.mode == modeRead {
+		if !sh.mu.TryRLock() {
+			return false
+		}
+		if t.e.state&^stateListening == 0 {
+			t.held.read = 1 << i
+			return true
+		}
+		sh.mu.RUnlock()
+		return false
+	}
+	if !sh.mu.TryLock() {
+		return false
+	}
+	if t.e.state&^stateListening == 0 && len(sh.waiters) == 0 && !t.e.stats.broken.Load() {
+		t.held.write = 1 << i
+		return true
+	}
+	sh.mu.Unlock()
+	return false
 }
 
 // inside checks a command that is part of a larger transaction.
@@ -274,7 +308,7 @@ func (t *Txn) ran(o *Spec, err error) error {
 	} else if checks && len(t.staged) != 0 {
 		panic("engine: " + o.Name + " wrote " + t.staged[0].at.key + " without an effect")
 	}
-	t.e.stats.count(t.lane, o, err)
+	t.count(o, err)
 	return err
 }
 
@@ -308,11 +342,6 @@ func (t *Txn) finish() {
 // leave drops the locks, and deletes what t, reading, met expired.
 func (t *Txn) leave() {
 	e, expired := t.e, t.expired
-	if t.hits|t.misses != 0 {
-		l := &e.stats.lane[t.lane]
-		l.hits.Add(uint64(t.hits))
-		l.misses.Add(uint64(t.misses))
-	}
 	e.unlock(t.held)
 	if t.frozen != nil {
 		t.frozen.Close()

@@ -17,7 +17,7 @@ const MaxExpireAt = hashtable.MaxExpireAt
 // A stage is a change that a command has asked for and that becomes true, all
 // at once, with the Effect that tells it.
 type stage struct {
-	at       keyRef
+	at       *keyRef
 	what     stageKind
 	flat     string
 	form     Form
@@ -65,7 +65,7 @@ func (t *Txn) SetValue(db int, key string, v Value, expireAt int64) {
 // its family turns it into an object and stages that.
 func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 	at := t.ref(t.db, key)
-	tab, h := t.lookup(&at)
+	tab, h := t.lookup(at)
 	if h == 0 {
 		if mk == nil {
 			return v, ErrNil
@@ -85,7 +85,7 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 		return v, nil
 	}
 	if t.undo {
-		t.log = append(t.log, undo{at: at, inPlace: true, obj: v.Clone(), expireAt: tab.ExpireAt(h)})
+		t.log = append(t.log, undo{at: *at, inPlace: true, obj: v.Clone(), expireAt: tab.ExpireAt(h)})
 	}
 	t.dirty++
 	t.staged = append(t.staged, stage{at: at, what: stageEdited, obj: v})
@@ -95,7 +95,7 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 // Delete stages the end of key and reports whether it was there.
 func (t *Txn) Delete(key string) bool {
 	at := t.ref(t.db, key)
-	if _, h := t.lookup(&at); h == 0 {
+	if _, h := t.lookup(at); h == 0 {
 		return false
 	}
 	t.staged = append(t.staged, stage{at: at, what: stageDelete})
@@ -148,22 +148,25 @@ func (t *Txn) Notify(class byte, event, key string) {
 }
 
 func (t *Txn) effect(db int, class byte, event, key string, words []string) {
-	var at keyRef
+	var at *keyRef
 	applied := false
 	for i := 0; i < len(t.staged); i++ {
 		if st := &t.staged[i]; st.at.key == key && st.at.db == db {
 			at, applied = st.at, true
 			t.apply(st)
-			if t.staged = slices.Delete(t.staged, i, i+1); len(t.staged) == 0 {
+			if len(t.staged) == 1 {
+				*st = stage{}
+				t.staged = t.staged[:0]
 				break
 			}
+			t.staged = slices.Delete(t.staged, i, i+1)
 			i--
 		}
 	}
 	if !applied {
 		at = t.ref(db, key)
 	}
-	t.record(&at, class, event, words)
+	t.record(at, class, event, words)
 }
 
 // record notes what was done to a key for those who watch it, wait for it or
@@ -179,7 +182,7 @@ func (t *Txn) record(at *keyRef, class byte, event string, words []string) {
 		if len(words) != 0 {
 			t.say(words)
 		}
-		t.note(*at, class, event, from)
+		t.note(at, class, event, from)
 	}
 }
 
@@ -196,7 +199,7 @@ func (t *Txn) say(words []string) {
 	t.batch = AppendCommand(t.batch, words...)
 }
 
-func (t *Txn) note(at keyRef, class byte, name string, from int) {
+func (t *Txn) note(at *keyRef, class byte, name string, from int) {
 	if t.e.journal.hasSubs() && class != 0 {
 		t.events = append(t.events, event{db: at.db, class: class, name: name, key: strings.Clone(at.key), from: from, to: len(t.batch)})
 	}
@@ -204,11 +207,11 @@ func (t *Txn) note(at keyRef, class byte, name string, from int) {
 
 // apply makes a staged change true.
 func (t *Txn) apply(st *stage) {
-	tab, h := t.lookup(&st.at)
+	tab, h := t.lookup(st.at)
 	switch st.what {
 	case stageDelete:
 		if h != 0 {
-			t.publish(&st.at, tab, h, 0)
+			t.publish(st.at, tab, h, 0)
 		}
 	case stageExpire:
 		if h != 0 {
@@ -216,23 +219,23 @@ func (t *Txn) apply(st *stage) {
 		}
 	case stageEdited:
 		if st.obj.Empty() {
-			t.remove(&st.at, tab, h)
+			t.remove(st.at, tab, h)
 			return
 		}
 		tab.SetObject(h, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()))
-		t.wroteTo(&st.at)
+		t.wroteTo(st.at)
 	case stageObject:
 		if st.obj.Empty() {
 			if h != 0 {
-				t.publish(&st.at, tab, h, 0)
+				t.publish(st.at, tab, h, 0)
 			}
 			return
 		}
 		if st.expireAt == KeepTTL {
 			st.expireAt = expireOf(tab, h)
 		}
-		tab = t.table(&st.at)
-		t.publish(&st.at, tab, h, tab.NewObject(st.at.key, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()), st.expireAt, t.e.newAccess()))
+		tab = t.table(st.at)
+		t.publish(st.at, tab, h, tab.NewObject(st.at.key, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()), st.expireAt, t.e.newAccess()))
 	case stageSet:
 		t.applySet(st, tab, h)
 	}
@@ -245,7 +248,7 @@ func (t *Txn) applySet(st *stage, tab *hashtable.Table, h hashtable.Handle) {
 	if h != 0 && !t.undo && !t.keeps && tab.Overwrite(h, st.flat, hashtable.Form(st.form), st.expireAt) {
 		t.dirty++
 		t.touch(tab, h)
-		t.wroteTo(&st.at)
+		t.wroteTo(st.at)
 		return
 	}
 	clock := uint32(0)
@@ -254,19 +257,19 @@ func (t *Txn) applySet(st *stage, tab *hashtable.Table, h hashtable.Handle) {
 	} else {
 		clock = t.e.newAccess()
 	}
-	tab = t.table(&st.at)
-	t.publish(&st.at, tab, h, tab.New(st.at.key, st.flat, hashtable.Form(st.form), st.expireAt, clock))
+	tab = t.table(st.at)
+	t.publish(st.at, tab, h, tab.New(st.at.key, st.flat, hashtable.Form(st.form), st.expireAt, clock))
 }
 
 func (t *Txn) applyExpire(st *stage, tab *hashtable.Table, h hashtable.Handle) {
 	was := tab.ExpireAt(h)
 	if tab.SetExpireAt(h, st.expireAt) {
 		if t.undo {
-			t.log = append(t.log, undo{at: st.at, inPlace: true, expireAt: was})
+			t.log = append(t.log, undo{at: *st.at, inPlace: true, expireAt: was})
 		} else {
 			t.dirty++
 		}
-		t.wroteTo(&st.at)
+		t.wroteTo(st.at)
 		return
 	}
 	// A snapshot reads the entry, and with it the object.
@@ -276,7 +279,7 @@ func (t *Txn) applyExpire(st *stage, tab *hashtable.Table, h hashtable.Handle) {
 	} else {
 		n = tab.New(st.at.key, tab.Bytes(h), tab.Form(h), st.expireAt, tab.Clock(h))
 	}
-	t.publish(&st.at, tab, h, n)
+	t.publish(st.at, tab, h, n)
 }
 
 func expireOf(tab *hashtable.Table, h hashtable.Handle) int64 {

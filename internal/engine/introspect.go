@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"time"
+)
+
+// What INFO and COMMAND look at and no command needs.
+
+// Lanes is the number of shares into which counters are split; see
+// [Session.Lane].
+const Lanes = lanes
+
+// Lane is the share of its counters that s uses, less than Lanes.
+func (s *Session) Lane() int { return int(s.lane) }
+
+// ID numbers the commands that were declared, from 1 on.
+func (s *Spec) ID() int { return s.id }
+
+// SpecIDs is larger than the ID of every command declared so far.
+func SpecIDs() int { return int(lastID.Load()) + 1 }
+
+// MeanTTL estimates, from at most so many samples, how long the keys of a
+// database that expire have yet to live. It waits for nobody: a shard that is
+// locked for writing, by the caller's own transaction perhaps, is passed over.
+func (e *Engine) MeanTTL(db, samples int) time.Duration {
+	now := e.clock.millis()
+	var sum, n int64
+	first := int(e.random() % numShards)
+	for i := range numShards {
+		sh := &e.shards[(first+i)%numShards]
+		if sh.keys[db].expiring.Load() == 0 || !sh.mu.TryRLock() {
+			continue
+		}
+		if tab := sh.tables[db]; tab != nil {
+			for range max(1, samples/numShards) {
+				h := tab.RandomExpiring(e.random)
+				if h == 0 {
+					break
+				}
+				sum += max(0, tab.ExpireAt(h)-now)
+				n++
+			}
+		}
+		sh.mu.RUnlock()
+	}
+	if n == 0 {
+		return 0
+	}
+	return time.Duration(sum/n) * time.Millisecond
+}
+
+// A Backlog is what INFO tells of the journal: nothing is kept before somebody
+// follows it.
+type Backlog struct {
+	Size   int   // bytes that can be kept
+	Active bool  // somebody has followed
+	First  int64 // offset of the first byte kept
+	Length int64
+}
+
+// Backlog describes what of the journal is kept.
+func (e *Engine) Backlog() Backlog {
+	j := &e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	b := Backlog{Size: j.size}
+	if j.ring != nil {
+		b.Active = true
+		b.Length = min(j.end, int64(j.size))
+		b.First = j.end - b.Length
+	}
+	return b
+}
