@@ -311,7 +311,7 @@ func (e *Engine) evict(k dbKey) (done bool) {
 	}
 	t.publish(&at, tab, h, 0)
 	t.record(&at, 'e', "evicted", []string{"DEL", at.key})
-	e.stats.lane[t.lane].evicted.Add(1)
+	t.counts.evicted.Add(1)
 	return true
 }
 

@@ -47,7 +47,7 @@ func (t *Txn) meetExpired(at *keyRef, tab *hashtable.Table, h hashtable.Handle) 
 // expire deletes an expired key.
 func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
 	t.publish(at, tab, h, 0)
-	t.e.stats.lane[t.lane].expired.Add(1)
+	t.counts.expired.Add(1)
 	db := t.db
 	t.db = at.db
 	t.record(at, 'x', "expired", []string{"DEL", at.key})

@@ -105,7 +105,13 @@ func (k *KeySet) All() { k.all = true }
 func (k *KeySet) AllForWriting() { k.all, k.excl = true, true }
 
 func (k *KeySet) add(key string, m mode) {
-	k.list = append(k.list, keyRef{dbKey{k.db, key}, maphash.String(k.e.seed, key), m})
+	if n := len(k.list); n < cap(k.list) {
+		k.list = k.list[:n+1]
+	} else {
+		k.list = append(k.list, keyRef{})
+	}
+	r := &k.list[len(k.list)-1] // filled in place: see ref
+	r.db, r.key, r.hash, r.mode = k.db, key, maphash.String(k.e.seed, key), m
 }
 
 func (k *KeySet) reset(e *Engine, db int) {

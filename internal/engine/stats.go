@@ -54,11 +54,11 @@ func (s *stats) init() {
 	}
 }
 
-func (s *stats) of(l uint8, o *Spec) *commandCount {
-	if o.id >= len(s.lane[l].commands) {
+func (l *lane) of(o *Spec) *commandCount {
+	if o.id >= len(l.commands) {
 		return new(commandCount) // declared after the engine was made
 	}
-	p := &s.lane[l].commands[o.id]
+	p := &l.commands[o.id]
 	if c := p.Load(); c != nil {
 		return c
 	}
@@ -68,8 +68,7 @@ func (s *stats) of(l uint8, o *Spec) *commandCount {
 
 // count counts a call that was run, with its lookups.
 func (t *Txn) count(o *Spec, err error) {
-	s := &t.e.stats
-	c := s.of(t.lane, o)
+	c := t.counts.of(o)
 	switch {
 	case t.hits == 1 && t.misses == 0 && err == nil:
 		c.hitCalls.Add(1)
@@ -81,15 +80,18 @@ func (t *Txn) count(o *Spec, err error) {
 		return // it will be run again
 	}
 	if t.hits|t.misses != 0 {
-		s.lane[t.lane].hits.Add(int64(t.hits))
-		s.lane[t.lane].misses.Add(int64(t.misses))
+		t.counts.hits.Add(int64(t.hits))
+		t.counts.misses.Add(int64(t.misses))
 	}
-	s.count(t.lane, o, err)
+	if c.calls.Add(1); err != nil && err != ErrNil {
+		c.failed.Add(1)
+		t.e.stats.failed(wireText(err))
+	}
 }
 
 // count counts a call that was run.
 func (s *stats) count(l uint8, o *Spec, err error) {
-	c := s.of(l, o)
+	c := s.lane[l].of(o)
 	if c.calls.Add(1); err != nil && err != ErrNil {
 		c.failed.Add(1)
 		s.failed(wireText(err))
@@ -98,13 +100,13 @@ func (s *stats) count(l uint8, o *Spec, err error) {
 
 // rejected counts a call that was not run.
 func (s *stats) rejected(l uint8, o *Spec, err error) {
-	s.of(l, o).rejected.Add(1)
+	s.lane[l].of(o).rejected.Add(1)
 	s.failed(wireText(err))
 }
 
 // took adds to the time that a command has used.
 func (s *stats) took(l uint8, o *Spec, d time.Duration) {
-	s.of(l, o).micros.Add(d.Microseconds())
+	s.lane[l].of(o).micros.Add(d.Microseconds())
 }
 
 // failed counts an error reply by its code.

@@ -39,10 +39,11 @@ type Txn struct {
 	mark    mark // where the command that runs now began
 	log     []undo
 	wrote   []tableRef
-	effects int    // in batch
-	batch   []byte // the effects, as RESP commands
-	firstDB int    // that batch begins with; SELECT, where needed, is in it
-	lastDB  int    // that it ends with
+	inPlace *hashtable.Table // the last one written in place, with nothing to account for
+	effects int              // in batch
+	batch   []byte           // the effects, as RESP commands
+	firstDB int              // that batch begins with; SELECT, where needed, is in it
+	lastDB  int              // that it ends with
 	events  []event
 	touched []keyRef // what has watchers or waiters
 	marks   []watchMark
@@ -51,6 +52,7 @@ type Txn struct {
 
 	hits, misses int
 	lane         uint8 // of the engine's counters
+	counts       *lane
 
 	block blockRequest
 }
@@ -64,7 +66,7 @@ var txns = sync.Pool{New: func() any { return &Txn{lane: nextLane()} }}
 
 func (e *Engine) newTxn(s *Session, db int) *Txn {
 	t := txns.Get().(*Txn)
-	t.e, t.s, t.db = e, s, db
+	t.e, t.s, t.db, t.counts = e, s, db, &e.stats.lane[t.lane]
 	t.write, t.excl, t.reading, t.keeps, t.done, t.dirty, t.hits, t.misses = false, false, false, false, false, 0, 0, 0
 	t.keys.reset(e, db)
 	return t
@@ -83,8 +85,7 @@ func (t *Txn) free() {
 	if t.wrote = t.wrote[:0]; len(t.log) != 0 || len(t.staged) != 0 {
 		clear(t.log)
 		t.log = t.log[:0]
-		clear(t.staged)
-		t.staged = t.staged[:0]
+		t.unstage(0)
 	}
 	t.resetBatch()
 	txns.Put(t)
@@ -304,7 +305,7 @@ func (t *Txn) ran(o *Spec, err error) error {
 			panic("engine: " + o.Name + " changed a value and then failed: " + err.Error())
 		}
 		t.rollback(t.mark)
-		t.staged = t.staged[:0]
+		t.unstage(0)
 	} else if checks && len(t.staged) != 0 {
 		panic("engine: " + o.Name + " wrote " + t.staged[0].at.key + " without an effect")
 	}
@@ -319,7 +320,7 @@ func (t *Txn) over() {
 			t.e.broke()
 		}
 		t.rollback(t.mark)
-		t.staged = t.staged[:0]
+		t.unstage(0)
 	}
 	if !t.outer {
 		t.finish()
@@ -328,7 +329,11 @@ func (t *Txn) over() {
 
 // finish makes what t did known, serves the waiters and drops the locks.
 func (t *Txn) finish() {
-	if len(t.wrote) == 0 && len(t.touched) == 0 && t.effects == 0 && len(t.events) == 0 { // it read, or changed nothing
+	if len(t.wrote)|len(t.touched)|t.effects|len(t.events) == 0 { // it read, or wrote in place and nobody listens
+		if t.inPlace != nil {
+			t.inPlace.Compact()
+			t.inPlace = nil
+		}
 		t.leave()
 		return
 	}
@@ -373,6 +378,10 @@ func (t *Txn) commit() {
 	}
 	clear(t.log)
 	t.log = t.log[:0]
+	if t.inPlace != nil {
+		t.inPlace.Compact()
+		t.inPlace = nil
+	}
 	for _, w := range t.wrote {
 		t.e.settle(w)
 	}

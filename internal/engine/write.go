@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -39,23 +38,49 @@ const (
 // Effect, as may the key. KeepTTL leaves the time of expiry as it is, 0 takes
 // it away.
 func (t *Txn) Set(key, flat string, form Form, expireAt int64) {
-	t.staged = append(t.staged, stage{at: t.ref(t.db, key), what: stageSet, flat: flat, form: form, expireAt: expireAt})
+	st := t.stage(t.ref(t.db, key), stageSet)
+	st.flat, st.form, st.expireAt = flat, form, expireAt
+}
+
+// stage adds a stage, in place: to copy one would cost as much as the lookup.
+func (t *Txn) stage(at *keyRef, what stageKind) *stage {
+	if n := len(t.staged); n < cap(t.staged) {
+		t.staged = t.staged[:n+1]
+	} else {
+		t.staged = append(t.staged, stage{})
+	}
+	st := &t.staged[len(t.staged)-1]
+	st.at, st.what = at, what
+	return st
+}
+
+// unstage forgets the stages from the first on, which were applied or are not
+// to be.
+func (t *Txn) unstage(first int) {
+	for i := first; i < len(t.staged); i++ {
+		st := &t.staged[i]
+		st.at, st.flat, st.obj = nil, "", nil
+	}
+	t.staged = t.staged[:first]
 }
 
 // SetObject stages an object, which must be shared with nobody, as the value of
 // key.
 func (t *Txn) SetObject(key string, obj Object, expireAt int64) {
-	t.staged = append(t.staged, stage{at: t.ref(t.db, key), what: stageObject, obj: obj, expireAt: expireAt})
+	st := t.stage(t.ref(t.db, key), stageObject)
+	st.obj, st.expireAt = obj, expireAt
 }
 
 // SetValue stages v, the value of some key, as the value of key in database db.
 // An object becomes a Clone: the two keys can then be changed apart.
 func (t *Txn) SetValue(db int, key string, v Value, expireAt int64) {
-	st := stage{at: t.ref(db, key), what: stageSet, flat: v.Flat, form: v.Form, expireAt: expireAt}
 	if v.Obj != nil {
-		st.what, st.obj = stageObject, v.Obj.Clone()
+		st := t.stage(t.ref(db, key), stageObject)
+		st.obj, st.expireAt = v.Obj.Clone(), expireAt
+		return
 	}
-	t.staged = append(t.staged, st)
+	st := t.stage(t.ref(db, key), stageSet)
+	st.flat, st.form, st.expireAt = v.Flat, v.Form, expireAt
 }
 
 // Edit returns the object at key to be changed in place. If there is none it is
@@ -71,7 +96,8 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 			return v, ErrNil
 		}
 		v = mk()
-		t.staged = append(t.staged, stage{at: at, what: stageObject, obj: v})
+		st := t.stage(at, stageObject)
+		st.obj, st.expireAt = v, 0
 		return v, nil
 	}
 	v, ok := tab.Object(h).(V)
@@ -81,14 +107,15 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 	t.touch(tab, h)
 	if !tab.Young(h) { // a snapshot reads it
 		v = v.Clone().(V)
-		t.staged = append(t.staged, stage{at: at, what: stageObject, obj: v, expireAt: KeepTTL})
+		st := t.stage(at, stageObject)
+		st.obj, st.expireAt = v, KeepTTL
 		return v, nil
 	}
 	if t.undo {
 		t.log = append(t.log, undo{at: *at, inPlace: true, obj: v.Clone(), expireAt: tab.ExpireAt(h)})
 	}
 	t.dirty++
-	t.staged = append(t.staged, stage{at: at, what: stageEdited, obj: v})
+	t.stage(at, stageEdited).obj = v
 	return v, nil
 }
 
@@ -98,14 +125,14 @@ func (t *Txn) Delete(key string) bool {
 	if _, h := t.lookup(at); h == 0 {
 		return false
 	}
-	t.staged = append(t.staged, stage{at: at, what: stageDelete})
+	t.stage(at, stageDelete)
 	return true
 }
 
 // Expire stages another time of expiry for key, which must exist; 0 means
 // never.
 func (t *Txn) Expire(key string, expireAt int64) {
-	t.staged = append(t.staged, stage{at: t.ref(t.db, key), what: stageExpire, expireAt: expireAt})
+	t.stage(t.ref(t.db, key), stageExpire).expireAt = expireAt
 }
 
 // OwnResult says that the result of the command borrows nothing, although the
@@ -154,12 +181,8 @@ func (t *Txn) effect(db int, class byte, event, key string, words []string) {
 		if st := &t.staged[i]; st.at.key == key && st.at.db == db {
 			at, applied = st.at, true
 			t.apply(st)
-			if len(t.staged) == 1 {
-				*st = stage{}
-				t.staged = t.staged[:0]
-				break
-			}
-			t.staged = slices.Delete(t.staged, i, i+1)
+			copy(t.staged[i:], t.staged[i+1:])
+			t.unstage(len(t.staged) - 1)
 			i--
 		}
 	}
@@ -242,13 +265,18 @@ func (t *Txn) apply(st *stage) {
 }
 
 func (t *Txn) applySet(st *stage, tab *hashtable.Table, h hashtable.Handle) {
+	was := expireOf(tab, h)
 	if st.expireAt == KeepTTL {
-		st.expireAt = expireOf(tab, h)
+		st.expireAt = was
 	}
 	if h != 0 && !t.undo && !t.keeps && tab.Overwrite(h, st.flat, hashtable.Form(st.form), st.expireAt) {
 		t.dirty++
 		t.touch(tab, h)
-		t.wroteTo(st.at)
+		if st.expireAt == 0 && was == 0 {
+			t.inPlace = tab // nothing to account for
+		} else {
+			t.wroteTo(st.at)
+		}
 		return
 	}
 	clock := uint32(0)
