@@ -24,3 +24,6 @@ func CommandTable() engine.Table { return table }
 
 // Offset is the journal's end.
 func Offset(db *DB) int64 { return db.shared.e.Offset() }
+
+// Used is the memory of the keyspace.
+func Used(db *DB) int64 { return db.shared.e.Used() }

@@ -30,18 +30,19 @@ var opAppend = add(&op[keyValue, int64]{
 	Keys:  func(k *keySet, a keyValue) { k.Write(a.key) },
 	Run: func(t *txn, a keyValue) (int64, error) {
 		was, err := t.String(a.key)
+		n := was.Len() // a long string is edited where it lies
 		switch {
 		case err == ErrNil:
 			t.Set(a.key, a.value, formOf(a.value), 0)
 		case err != nil:
 			return 0, err
-		case !fits(t, was.Len(), len(a.value)):
+		case !fits(t, n, len(a.value)):
 			return 0, ErrTooLong
 		default:
-			splice(t, a.key, was, was.Len(), a.value)
+			splice(t, a.key, was, n, a.value)
 		}
 		t.Effect('$', "append", a.key, "APPEND", a.key, a.value)
-		return int64(was.Len() + len(a.value)), nil
+		return int64(n + len(a.value)), nil
 	},
 	Reply: (*reply).Int,
 })
@@ -96,15 +97,16 @@ var opSetRange = add(&op[setRangeArgs, int64]{
 		if err != nil && err != ErrNil {
 			return 0, err
 		}
+		n := int64(was.Len()) // a long string is edited where it lies
 		if a.value == "" {
-			return int64(was.Len()), nil
+			return n, nil
 		}
 		if a.offset > t.Engine().MaxString() || !fits(t, int(a.offset), len(a.value)) {
 			return 0, ErrTooLong
 		}
 		splice(t, a.key, was, int(a.offset), a.value)
 		t.Effect('$', "setrange", a.key, "SETRANGE", a.key, t.Int(a.offset), a.value)
-		return max(int64(was.Len()), a.offset+int64(len(a.value))), nil
+		return max(n, a.offset+int64(len(a.value))), nil
 	},
 	Reply: (*reply).Int,
 })
@@ -274,8 +276,7 @@ func incr(t *txn, a incrArgs) (int64, error) {
 		return 0, ErrOverflow
 	}
 	n += a.by
-	var digits [20]byte
-	t.Set(a.key, bytesAsString(strconv.AppendInt(digits[:0], n, 10)), engine.StringInt, engine.KeepTTL)
+	t.Set(a.key, t.Digits(n), engine.StringInt, engine.KeepTTL)
 	t.Effect('$', "incrby", a.key, "INCRBY", a.key, t.Int(a.by))
 	return n, nil
 }

@@ -54,7 +54,8 @@ type Txn struct {
 	lane         uint8 // of the engine's counters
 	counts       *lane
 
-	block blockRequest
+	block  blockRequest
+	digits [20]byte
 }
 
 // A mark is a position to roll back to.

@@ -349,6 +349,11 @@ func (t *Txn) table(at *keyRef) *hashtable.Table {
 	return tab
 }
 
+// Digits returns n in decimal, to be staged. It is valid until the next call.
+func (t *Txn) Digits(n int64) string {
+	return borrow(strconv.AppendInt(t.digits[:0], n, 10))
+}
+
 // Int returns n in decimal, for the words of an effect; where nobody hears them
 // it is not worth formatting. It is valid until the transaction ends.
 func (t *Txn) Int(n int64) string {
