@@ -2,8 +2,10 @@ package larder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/larderdb/larder/internal/admin"
@@ -39,8 +41,8 @@ type Options struct {
 	// a command from a connection; nil is silence.
 	Logger *slog.Logger
 
-	// Config are directives of redis.conf, in pairs of a name and a value, as
-	// CONFIG SET takes them. Those that have a field here belong there.
+	// Config are directives of redis.conf, in pairs of a name and a value. Those
+	// that have a field here belong there.
 	Config []string
 }
 
@@ -88,34 +90,43 @@ type shared struct {
 
 // Open returns a new, empty database.
 func Open(o Options) (*DB, error) {
-	c := conf.New()
-	pairs := []string{}
-	if o.MaxMemory != 0 {
-		pairs = append(pairs, "maxmemory", fmt.Sprint(o.MaxMemory))
-	}
-	if o.Policy != NoEviction {
-		if int(o.Policy) >= len(engine.PolicyNames) {
-			return nil, fmt.Errorf("larder: Options.Policy: there is no policy %d", o.Policy)
-		}
-		pairs = append(pairs, "maxmemory-policy", o.Policy.String())
-	}
-	if o.Samples != 0 {
-		pairs = append(pairs, "maxmemory-samples", fmt.Sprint(o.Samples))
-	}
-	if o.Databases < 0 {
-		return nil, fmt.Errorf("larder: Options.Databases: %d", o.Databases)
-	}
-	if o.Databases != 0 {
-		if err := c.Preset("databases", fmt.Sprint(o.Databases)); err != nil {
-			return nil, fmt.Errorf("larder: Options.Databases: %w", err)
-		}
-	}
-	if pairs = append(pairs, o.Config...); len(pairs) != 0 {
-		if err := c.Set(pairs...); err != nil {
-			return nil, fmt.Errorf("larder: Options: %w", err)
-		}
+	c, err := o.config()
+	if err != nil {
+		return nil, err
 	}
 	return open(o, c), nil
+}
+
+// config returns the options as a configuration.
+func (o Options) config() (*conf.Config, error) {
+	if int(o.Policy) >= len(engine.PolicyNames) {
+		return nil, fmt.Errorf("larder: Options.Policy: there is no policy %d", o.Policy)
+	}
+	if len(o.Config)%2 != 0 {
+		return nil, errors.New("larder: Options.Config: a name without a value")
+	}
+	c := conf.New()
+	for _, f := range []struct {
+		given       bool
+		name, value string
+	}{
+		{o.Databases != 0, "databases", strconv.Itoa(o.Databases)},
+		{o.MaxMemory != 0, "maxmemory", strconv.FormatInt(o.MaxMemory, 10)},
+		{o.Policy != NoEviction, "maxmemory-policy", o.Policy.String()},
+		{o.Samples != 0, "maxmemory-samples", strconv.Itoa(o.Samples)},
+	} {
+		if f.given {
+			if err := c.Preset(f.name, f.value); err != nil {
+				return nil, fmt.Errorf("larder: Options: %s: %w", f.name, err)
+			}
+		}
+	}
+	for i := 0; i < len(o.Config); i += 2 {
+		if err := c.Preset(o.Config[i], o.Config[i+1]); err != nil {
+			return nil, fmt.Errorf("larder: Options.Config: %s: %w", o.Config[i], err)
+		}
+	}
+	return c, nil
 }
 
 func open(o Options, c *conf.Config) *DB {

@@ -144,13 +144,23 @@ func expire(t *txn, a expireArgs, name string) (bool, error) {
 		a.flags&expireLT != 0 && was != 0 && at >= was:
 		return false, nil
 	}
-	expireKey(t, a.key, at)
+	expireKey(t, a.key, at, a.flags.words()...)
 	return true, nil
 }
 
+// words are the flags as the command has them.
+func (f expireFlags) words() (words []string) {
+	for i, name := range []string{"NX", "XX", "GT", "LT"} {
+		if f>>i&1 != 0 {
+			words = append(words, name)
+		}
+	}
+	return words
+}
+
 // expireKey lets a key that exists expire at a time, or deletes it if that is
-// past.
-func expireKey(t *txn, key string, at int64) {
+// past. The conditions were met; the effect repeats them.
+func expireKey(t *txn, key string, at int64, conditions ...string) {
 	if at <= t.Now() && !t.FromPrimary() {
 		t.Delete(key)
 		t.Effect('g', "del", key, "DEL", key)
@@ -158,7 +168,11 @@ func expireKey(t *txn, key string, at int64) {
 	}
 	at = min(max(at, 1), engine.MaxExpireAt)
 	t.Expire(key, at)
-	t.Effect('g', "expire", key, "PEXPIREAT", key, t.Int(at))
+	if len(conditions) == 0 {
+		t.Effect('g', "expire", key, "PEXPIREAT", key, t.Int(at))
+	} else {
+		t.Effect('g', "expire", key, append([]string{"PEXPIREAT", key, t.Int(at)}, conditions...)...)
+	}
 }
 
 // Special results of TTL and ExpireTime.

@@ -179,7 +179,7 @@ func rename(t *txn, a renameArgs) (bool, error) {
 	if a.from == a.to {
 		return !a.nx, nil
 	}
-	if a.nx && t.Exists(a.to) {
+	if t.Exists(a.to) && a.nx {
 		return false, nil
 	}
 	at, _ := t.ExpireAt(a.from)

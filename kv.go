@@ -249,18 +249,37 @@ func set(t *txn, a setArgs) (r setReply, err error) {
 
 // store writes the string and tells it.
 func store(t *txn, a setArgs, at int64) {
-	switch {
-	case a.keepTTL:
-		t.Set(a.key, a.value, formOf(a.value), engine.KeepTTL)
-		t.Effect('$', "set", a.key, "SET", a.key, a.value, "KEEPTTL")
-	case at != 0:
-		t.Set(a.key, a.value, formOf(a.value), at)
+	if a.keepTTL {
+		at = engine.KeepTTL
+	}
+	switch t.Set(a.key, a.value, formOf(a.value), at); {
+	case at == 0 && !a.nx && !a.xx:
+		t.Effect('$', "set", a.key, "SET", a.key, a.value)
+	case at > 0:
 		t.Effect('$', "set", a.key, "SET", a.key, a.value, "PXAT", t.Int(at))
 		t.Notify('g', "expire", a.key)
 	default:
-		t.Set(a.key, a.value, formOf(a.value), 0)
-		t.Effect('$', "set", a.key, "SET", a.key, a.value)
+		t.Effect('$', "set", a.key, a.words()...)
 	}
+}
+
+// words are the effect of a SET without a time of expiry, with the options that
+// it had. Conditions that were met are met wherever it is run again.
+func (a *setArgs) words() []string {
+	words := []string{"SET", a.key, a.value}
+	if a.name == "setnx" {
+		words[0] = "SETNX"
+		return words
+	}
+	for _, o := range []struct {
+		given bool
+		name  string
+	}{{a.keepTTL, "KEEPTTL"}, {a.nx, "NX"}, {a.xx, "XX"}} {
+		if o.given {
+			words = append(words, o.name)
+		}
+	}
+	return words
 }
 
 var _ = add(&op[setArgs, setReply]{
@@ -305,7 +324,7 @@ var _ = add(&op[setArgs, bool]{
 		Group: "string", Since: "1.0.0", Complexity: "O(1)", Syntax: "key:key value:string",
 		Summary: "Writes a string only if the key does not exist.",
 	},
-	Parse: func(p *args) setArgs { return setArgs{key: p.Key(), value: p.String()} },
+	Parse: func(p *args) setArgs { return setArgs{key: p.Key(), value: p.String(), name: "setnx", nx: true} },
 	Keys:  opSet.Keys,
 	Run: func(t *txn, a setArgs) (bool, error) {
 		if t.Exists(a.key) {
@@ -514,7 +533,7 @@ var opMSet = add(&op[[]string, none]{
 	Parse: parsePairs(errMSetArity),
 	Keys:  pairKeys,
 	Run: func(t *txn, kv []string) (none, error) {
-		storeAll(t, kv)
+		storeAll(t, "MSET", kv)
 		return none{}, nil
 	},
 	Reply: replyOK,
@@ -535,7 +554,7 @@ var opMSetNX = add(&op[[]string, bool]{
 				return false, nil
 			}
 		}
-		storeAll(t, kv)
+		storeAll(t, "MSETNX", kv)
 		return true, nil
 	},
 	Reply: replyBool,
@@ -558,10 +577,10 @@ func pairKeys(k *keySet, kv []string) {
 }
 
 // storeAll writes keys and values given in turn, as one effect.
-func storeAll(t *txn, kv []string) {
+func storeAll(t *txn, name string, kv []string) {
 	var words []string
 	if t.Replicating() {
-		words = append(append(make([]string, 0, 1+len(kv)), "MSET"), kv...)
+		words = append(append(make([]string, 0, 1+len(kv)), name), kv...)
 	}
 	for i := 0; i < len(kv); i += 2 {
 		t.Set(kv[i], kv[i+1], formOf(kv[i+1]), 0)

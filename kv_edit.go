@@ -207,7 +207,7 @@ func (c Commands) Decr(key string) (int64, error) { return c.IncrBy(key, -1) }
 // IncrBy adds by to the integer at key and returns the sum. It must fit in 64
 // bits: ErrOverflow, and nothing is changed.
 func (c Commands) IncrBy(key string, by int64) (int64, error) {
-	return opIncrBy.Do(c.s, incrArgs{key, by})
+	return opIncrBy.Do(c.s, incrArgs{key: key, by: by})
 }
 
 // DecrBy takes by from the integer at key and returns what is left.
@@ -215,26 +215,51 @@ func (c Commands) DecrBy(key string, by int64) (int64, error) {
 	if by == math.MinInt64 {
 		return 0, errDecrOverflow
 	}
-	return opIncrBy.Do(c.s, incrArgs{key, -by})
+	return opIncrBy.Do(c.s, incrArgs{key: key, by: -by})
 }
 
 const errDecrOverflow Error = "ERR decrement would overflow"
 
 type incrArgs struct {
-	key string
-	by  int64
+	key  string
+	by   int64
+	name incrName
+}
+
+// incrName is the command by which an integer is changed, for its effect.
+type incrName uint8
+
+const (
+	incrBy incrName = iota
+	incrOne
+	decrOne
+	decrBy
+)
+
+// effect tells a change by the command that was given.
+func (a *incrArgs) effect(t *txn) {
+	switch a.name {
+	case incrOne:
+		t.Effect('$', "incrby", a.key, "INCR", a.key)
+	case decrOne:
+		t.Effect('$', "incrby", a.key, "DECR", a.key)
+	case decrBy:
+		t.Effect('$', "incrby", a.key, "DECRBY", a.key, t.Int(-a.by))
+	default:
+		t.Effect('$', "incrby", a.key, "INCRBY", a.key, t.Int(a.by))
+	}
 }
 
 var (
 	_ = add(incrOp("INCR", 2, "1.0.0", "key:key", "Adds one to an integer.",
-		func(p *args) incrArgs { return incrArgs{p.Key(), 1} }))
+		func(p *args) incrArgs { return incrArgs{p.Key(), 1, incrOne} }))
 	_ = add(incrOp("DECR", 2, "1.0.0", "key:key", "Takes one from an integer.",
-		func(p *args) incrArgs { return incrArgs{p.Key(), -1} }))
+		func(p *args) incrArgs { return incrArgs{p.Key(), -1, decrOne} }))
 	opIncrBy = add(incrOp("INCRBY", 3, "1.0.0", "key:key increment:integer", "Adds to an integer.",
-		func(p *args) incrArgs { return incrArgs{p.Key(), p.Int()} }))
+		func(p *args) incrArgs { return incrArgs{p.Key(), p.Int(), incrBy} }))
 	_ = add(incrOp("DECRBY", 3, "1.0.0", "key:key decrement:integer", "Takes from an integer.",
 		func(p *args) incrArgs {
-			a := incrArgs{p.Key(), p.Int()}
+			a := incrArgs{p.Key(), p.Int(), decrBy}
 			if a.by == math.MinInt64 {
 				p.Fail(errDecrOverflow)
 			}
@@ -277,7 +302,7 @@ func incr(t *txn, a incrArgs) (int64, error) {
 	}
 	n += a.by
 	t.Set(a.key, t.Digits(n), engine.StringInt, engine.KeepTTL)
-	t.Effect('$', "incrby", a.key, "INCRBY", a.key, t.Int(a.by))
+	a.effect(t)
 	return n, nil
 }
 

@@ -36,7 +36,7 @@ func (p *inProcess) Reset(t testing.TB) {
 	if p.db != nil {
 		p.db.Close()
 	}
-	db, err := larder.Open(larder.Options{})
+	db, err := larder.Open(larder.Options{Config: []string{"enable-debug-command", "yes"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,20 +199,20 @@ func TestEviction(t *testing.T) {
 				const limit = 1 << 20
 				db := open(t, larder.Options{MaxMemory: limit, Policy: tt.policy})
 				val := strings.Repeat("v", 100)
+				var hot []string
 				for i := range 500 {
+					hot = append(hot, fmt.Sprint("hot:", i))
 					db.Set(fmt.Sprint("keep:", i), val)
 					db.SetEX(fmt.Sprint("hot:", i), val, 500*time.Hour)
 					db.SetEX(fmt.Sprint("late:", i), val, 1000*time.Hour)
 				}
-				for i := range 30000 {
+				for i := range 20000 {
 					if err := db.SetEX(fmt.Sprint("cold:", i), val, 2*time.Hour); err != nil {
 						t.Fatal(err)
 					}
 					if i%8 == 0 {
 						time.Sleep(time.Second)
-						for j := range 500 {
-							db.Touch(fmt.Sprint("hot:", j))
-						}
+						db.Touch(hot...)
 					}
 				}
 				if n := larder.Used(db); n > limit*105/100 {

@@ -175,6 +175,7 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 				t.expire(&keyRef{k, maphash.String(e.seed, k.key), modeWrite}, tab, h)
 				t.commit()
 				t.resetBatch()
+				t.expired = t.expired[:0]
 			}) || more
 			e.settle(tableRef{shard, db})
 		}
@@ -183,6 +184,7 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 		}
 	}
 	e.expiry.arm(shard, due)
+	t.expired = nil
 	t.leave()
 	e.reap(waited)
 	return more, false
@@ -199,7 +201,7 @@ func (e *Engine) reap(keys []dbKey) {
 			return
 		}
 		t.lookup(&at) // with the shard held for writing, this deletes it
-		t.done = true
+		t.done, t.expired = true, nil
 		t.finish()
 	}
 }

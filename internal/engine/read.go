@@ -47,6 +47,7 @@ func (t *Txn) meetExpired(at *keyRef, tab *hashtable.Table, h hashtable.Handle) 
 // expire deletes an expired key.
 func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
 	t.publish(at, tab, h, 0)
+	t.expired = append(t.expired, cloneKey(at.dbKey)) // should the command fail, and this be undone
 	t.counts.expired.Add(1)
 	db := t.db
 	t.db = at.db
@@ -113,6 +114,18 @@ func (t *Txn) Value(key string) (Value, bool) {
 func (t *Txn) Peek(key string) (Value, bool) {
 	at := t.ref(t.db, key)
 	tab, h := t.lookup(at)
+	return valueOf(tab, h), h != 0
+}
+
+// PeekExpired is Peek that sees a key whose time is over and that was not deleted
+// yet: MEMORY USAGE, DEBUG OBJECT.
+func (t *Txn) PeekExpired(key string) (Value, bool) {
+	at := t.ref(t.db, key)
+	tab := t.e.shards[at.shard()].tables[at.db]
+	if tab == nil {
+		return Value{}, false
+	}
+	h := tab.Find(at.hash, key)
 	return valueOf(tab, h), h != 0
 }
 
@@ -185,10 +198,15 @@ func (t *Txn) Clock(key string) uint32 {
 }
 
 // Usage is the memory that a key takes, in bytes: its entry, its value, and its
-// share of the table. It is 0 if there is no such key.
+// share of the table. It is 0 if there is no such key; one whose time is over
+// counts until it is deleted.
 func (t *Txn) Usage(key string) int {
 	at := t.ref(t.db, key)
-	tab, h := t.lookup(at)
+	tab := t.e.shards[at.shard()].tables[at.db]
+	if tab == nil {
+		return 0
+	}
+	h := tab.Find(at.hash, key)
 	if h == 0 {
 		return 0
 	}
@@ -252,8 +270,7 @@ func (t *Txn) Step(cursor uint64, f func(key string, it Item)) (next uint64) {
 
 // Random returns a key of the selected database, each with the same chance, or
 // "" and false if there is none. The command holds all shards. Expired keys are
-// passed over; when they are too many to find another, the last one met is
-// returned, as Redis does on a replica.
+// passed over, and deleted as if they had been read.
 func (t *Txn) Random() (key string, ok bool) {
 	total := t.Len()
 	for tries := 0; total > 0 && tries < 100; tries++ {
@@ -270,8 +287,11 @@ func (t *Txn) Random() (key string, ok bool) {
 			if h == 0 {
 				break
 			}
-			if x := tab.ExpireAt(h); x == 0 || x > t.Now() {
+			if !isPast(tab.ExpireAt(h), t.Now()) {
 				return tab.Key(h), true
+			}
+			if t.e.state&stateHide == 0 {
+				t.expired = append(t.expired, cloneKey(dbKey{t.db, tab.Key(h)}))
 			}
 			break
 		}
