@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/larderdb/larder/internal/admin"
+	"github.com/larderdb/larder/internal/bridge"
 	"github.com/larderdb/larder/internal/conf"
 	"github.com/larderdb/larder/internal/engine"
 )
@@ -233,3 +235,9 @@ func (c *Conn) Authenticated() bool { return c.c.Authenticated() }
 
 // Close forgets the connection and what it watches.
 func (c *Conn) Close() { c.c.Close() }
+
+func init() {
+	bridge.Open = func(c *conf.Config, log *slog.Logger) any { return open(Options{Logger: log}, c) }
+	bridge.HasCommand = func(name string) bool { return table[strings.ToLower(name)] != nil }
+	bridge.Server = func(db any) *admin.Server { return db.(*DB).shared.admin }
+}

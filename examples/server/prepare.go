@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/larderdb/larder/internal/conf"
+	"github.com/larderdb/larder/internal/process"
+)
+
+// prepare makes the process what the configuration says: its log, its directory,
+// its limits.
+func prepare(log *process.Log, c *conf.Config) error {
+	log.Printf(process.Warning, "larder %s is starting", version)
+	if err := os.Chdir(c.String("dir")); err != nil {
+		return fmt.Errorf("can't chdir to '%s': %w", c.String("dir"), err)
+	}
+	logFile := func() error {
+		path := c.String("logfile")
+		if path != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(c.String("dir"), path)
+		}
+		return log.SetFile(path)
+	}
+	level := func(string) error {
+		l, err := process.ParseLevel(c.String("loglevel"))
+		if err == nil {
+			log.SetLevel(l)
+		}
+		return err
+	}
+	if err := logFile(); err != nil {
+		return err
+	}
+	if err := level(""); err != nil {
+		return err
+	}
+	c.OnChange("loglevel", nil, level)
+	c.OnChange("dir", nil, os.Chdir)
+	log.Banner("larder "+version, int(c.Int("port")))
+	for _, n := range c.Notices() {
+		log.Printf(process.Notice, "%s", n)
+	}
+	runtime.GOMAXPROCS(int(c.Int("io-threads")))
+	return limitClients(log, c)
+}
+
+// limitClients lowers maxclients to what the system allows.
+func limitClients(log *process.Log, c *conf.Config) error {
+	allowed, err := process.RaiseOpenFiles(log, c.Int("maxclients"))
+	if err != nil {
+		return err
+	}
+	if allowed < c.Int("maxclients") {
+		return c.Preset("maxclients", fmt.Sprint(allowed))
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+// Package redcon_server is larder's network front end: it lets any Redis
+// client talk to a larder.DB, over TCP, TLS, unix sockets and in memory.
+//
+//	srv := redcon_server.New(db, redcon_server.Options{Addr: "127.0.0.1:6379"})
+//	go srv.ListenAndServe()
+//	defer srv.Close()
+//
+// Server.Dial is a connection without a socket, for clients in the same
+// process and for tests; it works inside a testing/synctest bubble.
+//
+// # The cast
+//
+// github.com/tidwall/redcon accepts connections and runs, for each, a loop
+// that reads commands, calls a handler and flushes. It trusts its clients: a
+// few bytes end the process, or make it spin, or fill its memory. So under
+// redcon, which stays as it is, lies a door:
+//
+//	socket -> output -> tls.Server -> output -> door -> redcon -> handler -> door.run
+//	          (with TLS only)
+//
+//	Server    listeners, limits, the set of doors; Close ends them all
+//	listener  Accept for redcon: backs off on errors, turns away who is too many
+//	door      one connection: owns its bytes, finds the commands in them, runs them
+//	output    what a connection still has to write; its Write never waits for the peer
+//	pipe      two ends of a connection in memory
+//
+// The door is the net.Conn that redcon reads from. When whole commands have
+// arrived it gives redcon one token, a constant command of 16 bytes; redcon
+// calls the handler, which runs the commands that the door holds, and then
+// flushes. So redcon sees no byte that a client chose, and its cost is per
+// batch and not per command.
+//
+// # Goroutines
+//
+// A connection is one goroutine, redcon's: it makes the larder connection,
+// reads, runs and cleans up. There is a second one only while replies wait for
+// a slow client, or while a command waits and the door reads on, to notice a
+// client that hangs up. Each ends before the first does, and Close waits for
+// the first.
+//
+// # Locks
+//
+// output.mu is the innermost: nothing is called under it but the clock and
+// Kill, which takes no lock of ours. Server.mu is never held while a
+// connection's method runs.
+package redcon_server

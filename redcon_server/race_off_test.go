@@ -1,0 +1,5 @@
+//go:build !race
+
+package redcon_server
+
+const raceEnabled = false

@@ -1,0 +1,30 @@
+package redcon_server
+
+import "github.com/larderdb/larder"
+
+// A Transport is what the door is to a larder.Conn. To its contract the door
+// adds: a command that must have its reply in the output before its locks drop
+// (SUBSCRIBE before the first message, a tracked read before the invalidation)
+// says Private(false) first, and then pushes the reply and appends nothing. A
+// connection of another class than normal, or one that is not private, is
+// never closed for being idle. After Waiting, words and dst stay as they are
+// until Exec returns. While no command waits, nobody looks whether the client
+// is there. Kill drops what waits to be written.
+type Transport = larder.Transport
+
+// Buffers are the bytes that a connection holds. OutputFixed is always 0:
+// replies are built in borrowed memory.
+type Buffers = larder.Buffers
+
+// A conn is a *larder.Conn, or what the tests have for one. All of it is
+// called in the connection's own goroutine. Words may be reused when Exec has
+// returned, not before. Authenticated on a connection that has sent nothing
+// means that there is no password at all: see Limits.Unprotected.
+type conn interface {
+	Exec(dst []byte, words [][]byte) []byte
+	Closing() bool
+	Authenticated() bool
+	Close()
+}
+
+var _ conn = (*larder.Conn)(nil)
