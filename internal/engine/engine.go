@@ -38,6 +38,7 @@ type Engine struct {
 	clock     clock
 	seed      maphash.Seed
 	databases int
+	epoch     time.Time // when the engine was made, to measure durations from
 	src       *chunk.Source
 	shards    [numShards]shard
 	journal   journal
@@ -72,7 +73,7 @@ const (
 func New(c Config) *Engine {
 	e := &Engine{
 		table: c.Table, owner: c.Owner, gate: c.Gate, seed: maphash.MakeSeed(), databases: c.Databases,
-		src: new(chunk.Source), closing: make(chan struct{}),
+		src: new(chunk.Source), closing: make(chan struct{}), epoch: time.Now(),
 	}
 	if e.databases == 0 {
 		e.databases = 16

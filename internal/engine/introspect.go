@@ -1,9 +1,5 @@
 package engine
 
-import (
-	"time"
-)
-
 // What INFO and COMMAND look at and no command needs.
 
 // Lanes is the number of shares into which counters are split; see
@@ -19,12 +15,12 @@ func (s *Spec) ID() int { return s.id }
 // SpecIDs is larger than the ID of every command declared so far.
 func SpecIDs() int { return int(lastID.Load()) + 1 }
 
-// MeanTTL estimates, from at most so many samples, how long the keys of a
-// database that expire have yet to live. It waits for nobody: a shard that is
-// locked for writing, by the caller's own transaction perhaps, is passed over.
-func (e *Engine) MeanTTL(db, samples int) time.Duration {
+// MeanTTL estimates, from about so many samples, how many milliseconds the keys
+// of a database that expire have yet to live. It waits for nobody: a shard that
+// is locked for writing, by the caller's own transaction perhaps, is passed over.
+func (e *Engine) MeanTTL(db, samples int) int64 {
 	now := e.clock.millis()
-	var sum, n int64
+	var sum, n float64 // 256 times the latest time there is does not fit an int64
 	first := int(e.random() % numShards)
 	for i := range numShards {
 		sh := &e.shards[(first+i)%numShards]
@@ -37,7 +33,7 @@ func (e *Engine) MeanTTL(db, samples int) time.Duration {
 				if h == 0 {
 					break
 				}
-				sum += max(0, tab.ExpireAt(h)-now)
+				sum += float64(max(0, tab.ExpireAt(h)-now))
 				n++
 			}
 		}
@@ -46,7 +42,7 @@ func (e *Engine) MeanTTL(db, samples int) time.Duration {
 	if n == 0 {
 		return 0
 	}
-	return time.Duration(sum/n) * time.Millisecond
+	return int64(sum / n)
 }
 
 // A Backlog is what INFO tells of the journal: nothing is kept before somebody
