@@ -302,7 +302,7 @@ func (c Commands) Move(key string, db int) (bool, error) {
 
 var opMove = add(&op[moveArgs, bool]{
 	Spec: spec{
-		Name: "MOVE", Arity: 3, Flags: write | fast, Keys: engine.One("RW ACCESS DELETE"),
+		Name: "MOVE", Arity: 3, Flags: write | fast, Keys: engine.One("RW ACCESS UPDATE"),
 		Group: "generic", Since: "1.0.0", Complexity: "O(1)", Syntax: "key:key db:integer",
 		Summary: "Moves a key to another database.",
 	},

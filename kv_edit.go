@@ -349,7 +349,11 @@ var opIncrByFloat = add(&op[incrFloatArgs, string]{
 			return "", Error("ERR increment would produce NaN or Infinity")
 		}
 		sum := formatLongDouble(total)
-		t.Set(a.key, sum, formOf(sum), engine.KeepTTL)
+		form := engine.StringEmbstr // never an integer, whatever it looks like
+		if len(sum) > embstrMax {
+			form = engine.StringRaw
+		}
+		t.Set(a.key, sum, form, engine.KeepTTL)
 		t.Effect('$', "incrbyfloat", a.key, "SET", a.key, sum, "KEEPTTL")
 		return sum, nil
 	},

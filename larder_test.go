@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/redistest"
@@ -106,7 +107,8 @@ func dump(db *larder.DB) string {
 
 // A conn is a connection in process, as a client of scripts.
 type conn struct {
-	conn *larder.Conn
+	conn    *larder.Conn
+	replies chan redistest.Value // to what was sent
 
 	mu     sync.Mutex // guards following
 	pushed bytes.Buffer
@@ -115,7 +117,7 @@ type conn struct {
 }
 
 func newConn(db *larder.DB) *conn {
-	c := &conn{}
+	c := &conn{replies: make(chan redistest.Value, 64)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.conn = db.NewConn(c)
 	return c
@@ -138,6 +140,28 @@ func (c *conn) Do(words ...string) redistest.Value {
 		return redistest.Value{Kind: redistest.Timeout}
 	}
 	return v
+}
+
+// Send runs a command whose reply Receive will be asked for.
+func (c *conn) Send(words ...string) {
+	go func() { c.replies <- c.Do(words...) }()
+}
+
+// Receive answers the reply to what was sent, or that the connection has ended.
+func (c *conn) Receive(timeout time.Duration) redistest.Value {
+	select {
+	case v := <-c.replies:
+		return v
+	default:
+	}
+	select {
+	case v := <-c.replies:
+		return v
+	case <-c.ctx.Done():
+		return redistest.Value{Kind: redistest.Closed}
+	case <-time.After(timeout):
+		return redistest.Value{Kind: redistest.Timeout}
+	}
 }
 
 func (c *conn) Close() {

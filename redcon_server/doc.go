@@ -41,6 +41,6 @@
 // # Locks
 //
 // output.mu is the innermost: nothing is called under it but the clock and
-// Kill, which takes no lock of ours. Server.mu is never held while a
-// connection's method runs.
+// Kill, which takes no lock of ours. Under Server.mu doors are killed and woken,
+// which takes no lock either; commands run under none.
 package redcon_server

@@ -40,6 +40,7 @@ func (o *Op[A, R]) Do(s *Session, a A) (r R, err error) {
 func (o *Op[A, R]) exec(s *Session, args *Args, w *Reply) error {
 	a := o.Parse(args)
 	if err := args.Done(); err != nil {
+		s.e.stats.count(s.lane, &o.Spec, err)
 		return err
 	}
 	t, err := s.begin(&o.Spec, o.Keep != nil)
@@ -87,6 +88,7 @@ func (b *Blocking[A, R]) Do(ctx context.Context, s *Session, a A) (R, error) {
 func (b *Blocking[A, R]) exec(s *Session, args *Args, w *Reply) error {
 	a := b.Parse(args)
 	if err := args.Done(); err != nil {
+		s.e.stats.count(s.lane, &b.Spec, err)
 		return err
 	}
 	r, p, err := b.try(s, a, args)

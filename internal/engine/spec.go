@@ -86,8 +86,9 @@ type Spec struct {
 	Tips       []string // of COMMAND INFO
 	Replaced   string   // the command to use instead, for a deprecated one
 
-	lower string // the name as it is looked up
-	id    int    // its place in the statistics
+	lower     string // the name as it is looked up
+	container string // what it is a subcommand of
+	id        int    // its place in the statistics
 }
 
 // One returns the key specs of a command whose only key is its first argument.
@@ -105,11 +106,7 @@ func (s *Spec) Lower() string { return s.lower }
 // Container is the name of the command that s is a subcommand of, in lower
 // case, or "".
 func (s *Spec) Container() string {
-	container, _, ok := strings.Cut(s.lower, "|")
-	if !ok {
-		return ""
-	}
-	return container
+	return s.container
 }
 
 // A Command is an entry of the [Table]: an [Op], a [Blocking], a [Ctl] or a
@@ -131,6 +128,9 @@ var lastID atomic.Int32
 func Add[C Command](t Table, c C) C {
 	spec := c.Info()
 	spec.lower = strings.ToLower(spec.Name)
+	if container, _, ok := strings.Cut(spec.lower, "|"); ok {
+		spec.container = container
+	}
 	spec.id = int(lastID.Add(1))
 	if _, dup := t[spec.lower]; dup {
 		panic("engine: command declared twice: " + spec.lower)
@@ -157,7 +157,9 @@ func (t Table) Merge(others ...Table) Table {
 func (t Table) Find(words [][]byte) (c Command, first int) {
 	var buf [64]byte
 	name := lower(buf[:0], words[0])
-	c = t[string(name)]
+	if c = t[string(name)]; c != nil && c.Info().Container() != "" {
+		return nil, 1 // "config|get" is a name only for us
+	}
 	if _, ok := c.(*Container); ok && len(words) > 1 {
 		name = lower(append(name, '|'), words[1])
 		if sub := t[string(name)]; sub != nil {
@@ -175,7 +177,7 @@ type Container struct{ Spec }
 func (c *Container) Info() *Spec { return &c.Spec }
 
 func (c *Container) exec(_ *Session, a *Args, _ *Reply) error {
-	return Error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", a.words[1], c.Name))
+	return Error(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", cut(a.words[1], 128), c.Name))
 }
 
 func (c *Container) plan(*Session, *Args, *KeySet) {}

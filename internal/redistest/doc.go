@@ -11,7 +11,7 @@
 //
 // Scripts stand in testdata/*.txt. The replies in them are recorded from redis-server 7.0.15 by
 //
-//	go test -run Golden -rewrite ./internal/redistest
+//	go test ./internal/redistest -run Golden -rewrite
 //
 // which keeps every expectation that still matches (regular expressions among them) and replaces the rest. No other
 // target ever writes a script.
