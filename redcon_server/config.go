@@ -1,6 +1,7 @@
 package redcon_server
 
 import (
+	"math"
 	"time"
 
 	"github.com/larderdb/larder/internal/admin"
@@ -30,17 +31,20 @@ func (s *Server) obey(a *admin.Server) {
 
 // limitDirectives are the directives that set a limit.
 var limitDirectives = map[string]func(*Limits, *conf.Config){
-	"maxclients":                func(l *Limits, c *conf.Config) { l.MaxClients = int(c.Int("maxclients")) },
+	"maxclients":                func(l *Limits, c *conf.Config) { l.MaxClients = toInt(c.Int("maxclients")) },
 	"timeout":                   func(l *Limits, c *conf.Config) { l.Timeout = seconds(c.Int("timeout")) },
 	"tcp-keepalive":             func(l *Limits, c *conf.Config) { l.TCPKeepAlive = orNever(seconds(c.Int("tcp-keepalive"))) },
-	"proto-max-bulk-len":        func(l *Limits, c *conf.Config) { l.MaxBulk = int(c.Bytes("proto-max-bulk-len")) },
-	"client-query-buffer-limit": func(l *Limits, c *conf.Config) { l.QueryBuffer = int(c.Bytes("client-query-buffer-limit")) },
+	"proto-max-bulk-len":        func(l *Limits, c *conf.Config) { l.MaxBulk = toInt(c.Bytes("proto-max-bulk-len")) },
+	"client-query-buffer-limit": func(l *Limits, c *conf.Config) { l.QueryBuffer = toInt(c.Bytes("client-query-buffer-limit")) },
 	"protected-mode":            func(l *Limits, c *conf.Config) { l.Unprotected = !c.Bool("protected-mode") },
 	"client-output-buffer-limit": func(l *Limits, c *conf.Config) {
 		normal, replica, pubsub := c.OutputLimits()
 		l.Normal, l.Replica, l.PubSub = outputLimit(normal), outputLimit(replica), outputLimit(pubsub)
 	},
 }
+
+// toInt is n, or the largest int where that is of 32 bits.
+func toInt(n int64) int { return int(min(n, math.MaxInt)) }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
@@ -53,7 +57,7 @@ func orNever(d time.Duration) time.Duration {
 }
 
 func outputLimit(o conf.OutputLimit) OutputLimit {
-	l := OutputLimit{Hard: int(o.Hard), Soft: int(o.Soft), SoftFor: seconds(o.Seconds)}
+	l := OutputLimit{Hard: toInt(o.Hard), Soft: toInt(o.Soft), SoftFor: seconds(o.Seconds)}
 	if l.Hard == 0 {
 		l.Hard = -1
 	}

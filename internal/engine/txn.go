@@ -145,29 +145,26 @@ func (t *Txn) lock(o *Spec) error {
 	return t.acquire(t.keys.locks(false))
 }
 
-// lockOne takes the shard of a command's only key, if it is to be had without
-// waiting and nothing is out of the ordinary. It is acquire for most commands.
+// lockOne takes the shard of a command's only key, unless something is out of
+// the ordinary. It is acquire for most commands.
 func (t *Txn) lockOne(k *keyRef) bool {
-	i := k.shard()
-	sh := &t.e.shards[i]
-	if checks {
-		return false
+	e := t.e
+	if checks || e.open.n.Load() != 0 {
+		return false // this goroutine may be inside an Update: it must not wait
 	}
+	i := k.shard()
+	sh := &e.shards[i]
 	if !t.excl && k.mode == modeRead {
-		if !sh.mu.TryRLock() {
-			return false
-		}
-		if t.e.state&^stateListening == 0 {
+		sh.mu.RLock()
+		if e.state&^stateListening == 0 {
 			t.held.read = 1 << i
 			return true
 		}
 		sh.mu.RUnlock()
 		return false
 	}
-	if !sh.mu.TryLock() {
-		return false
-	}
-	if t.e.state&^stateListening == 0 && len(sh.waiters) == 0 && !t.e.stats.broken.Load() {
+	sh.mu.Lock()
+	if e.state&^stateListening == 0 && len(sh.waiters) == 0 && !e.stats.broken.Load() {
 		t.held.write = 1 << i
 		return true
 	}
