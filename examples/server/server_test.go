@@ -171,7 +171,7 @@ func TestConfigurationFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	io.WriteString(c, "AUTH \"a secret\"\r\nCONFIG GET maxmemory*y\r\nQUIT\r\n")
+	io.WriteString(c, "AUTH \"a secret\"\r\nCONFIG GET maxmemory maxmemory-p*\r\nQUIT\r\n")
 	got, _ := io.ReadAll(c)
 	const want = "+OK\r\n*4\r\n$9\r\nmaxmemory\r\n$8\r\n10485760\r\n$16\r\nmaxmemory-policy\r\n$12\r\nvolatile-lru\r\n+OK\r\n"
 	if string(got) != want {

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/larderdb/larder/internal/ds/chunk"
@@ -51,6 +52,8 @@ type Engine struct {
 	// state is a set of state bits. It is written with all shards held for
 	// writing, so that any shard's lock guards reading it.
 	state state
+	// replica mirrors stateReplica, to be read without a lock.
+	replica atomic.Bool
 
 	self    *Session // of the engine's own transactions
 	onPanic func(any)
@@ -125,6 +128,7 @@ func (e *Engine) setState(set, clear state) error {
 		return err
 	}
 	e.state = e.state&^clear | set
+	e.replica.Store(e.state&stateReplica != 0)
 	e.unlock(all)
 	return nil
 }

@@ -50,6 +50,9 @@ const (
 	ErrNotNamed Error = "ERR key not named when the transaction began"
 	// ErrInView is returned by a write inside a View.
 	ErrInView Error = "ERR write inside View"
+	// ErrTxAborted is returned by a transaction that was not run because a key
+	// that it watched has changed. EXEC answers null instead.
+	ErrTxAborted Error = "larder: a watched key changed"
 	// ErrTxDone is returned by a Tx that is used after its function returned.
 	ErrTxDone Error = "ERR transaction is over"
 )
@@ -65,3 +68,6 @@ const (
 
 // errBlock is a Run's request to be run again when one of its keys is ready.
 const errBlock Error = "block"
+
+// errPlanned is what a call returns whose keys have been noted for later.
+const errPlanned Error = "planned"

@@ -3,18 +3,22 @@ package engine
 import (
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
-// Transactions over sessions: Update and View, MULTI and EXEC, WATCH.
+// Transactions over sessions: Update and View, MULTI and EXEC in words, WATCH.
+// The MULTI of Go callers is in multi.go.
 
 // Atomic runs fn in one transaction: an Update, which is undone if fn fails or
 // panics, or a View. It locks the shards of keys, or all if there are none.
 func (s *Session) Atomic(write bool, keys []string, fn func(*Session) error) (err error) {
 	e := s.e
+	s.sync()
 	switch {
 	case s.over:
 		return ErrTxDone
-	case s.txn != nil || e.open.has():
+	case s.txn != nil:
 		return ErrInsideUpdate
 	}
 	if write && !e.makeRoom() {
@@ -27,11 +31,12 @@ func (s *Session) Atomic(write bool, keys []string, fn func(*Session) error) (er
 	t.keys.all = len(keys) == 0
 	t.keys.excl = t.keys.all && write
 	t.outer, t.undo, t.write, t.only = true, write, write, !t.keys.all
-	t.named = slices.Clone(t.keys.list)
+	t.ownNames = append(t.ownNames[:0], t.keys.list...)
+	t.named = t.ownNames
 	if err := t.acquire(t.keys.locks(write)); err != nil {
 		return err
 	}
-	inner, ok := &Session{e: e, DB: s.DB, Ctx: s.Ctx, lane: s.lane, txn: t}, false
+	inner, ok := &Session{e: e, DB: s.DB, Ctx: s.Ctx, lane: s.lane, txn: t, scoped: true}, false
 	defer func() { // also when fn panics or calls runtime.Goexit
 		inner.txn, inner.over = nil, true
 		if !ok {
@@ -39,7 +44,7 @@ func (s *Session) Atomic(write bool, keys []string, fn func(*Session) error) (er
 		}
 		t.finish()
 	}()
-	err = e.open.call(func() error { return fn(inner) })
+	err = e.open.call(fn, inner)
 	ok = err == nil
 	return err
 }
@@ -51,31 +56,51 @@ func modeOf(write bool) mode {
 	return modeRead
 }
 
+// A watch is what a session watches until its next EXEC or UNWATCH. The shards
+// of its keys know it; what they have marked once stays marked.
+type watch struct {
+	dirty atomic.Bool // a key was touched; set under its shard's lock
+	keys  []dbKey
+}
+
+// A watcher stands in a shard's table for one key of a watch.
+type watcher struct {
+	w       *watch
+	expired bool // the key was expired already when it was watched
+}
+
 // Watch watches keys until the next EXEC or Unwatch.
 func (s *Session) Watch(keys []string) error {
-	t := s.e.newTxn(s, s.DB)
+	if s.sync(); s.over {
+		return ErrTxDone
+	}
+	if s.watch == nil {
+		s.watch = &watch{}
+	}
+	return s.e.watch(s, s.watch, keys)
+}
+
+func (e *Engine) watch(s *Session, w *watch, keys []string) error {
+	t := e.newTxn(s, s.DB)
 	for _, k := range keys {
 		t.keys.add(k, modeWrite) // the shard's watch table is written
 	}
-	refs := slices.Clone(t.keys.list)
 	if err := t.acquire(t.keys.locks(true)); err != nil {
 		return err
 	}
 	defer t.leave()
-	for i := range refs {
-		r := &refs[i]
-		k, sh := cloneKey(r.dbKey), &s.e.shards[r.shard()]
-		if _, again := sh.watch[k][s]; again {
+	for i := range t.keys.list {
+		r := &t.keys.list[i]
+		sh := &e.shards[r.shard()]
+		if slices.ContainsFunc(sh.watch[r.dbKey], func(x watcher) bool { return x.w == w }) {
 			continue
 		}
-		s.watched = append(s.watched, k)
+		k := cloneKey(r.dbKey)
+		w.keys = append(w.keys, k)
 		if sh.watch == nil {
-			sh.watch = map[dbKey]map[*Session]bool{}
+			sh.watch = map[dbKey][]watcher{}
 		}
-		if sh.watch[k] == nil {
-			sh.watch[k] = map[*Session]bool{}
-		}
-		sh.watch[k][s] = t.isExpired(r)
+		sh.watch[k] = append(sh.watch[k], watcher{w, t.isExpired(r)})
 	}
 	return nil
 }
@@ -85,9 +110,8 @@ func (t *Txn) isExpired(at *keyRef) bool {
 	return t.stateOf(t.e.shards[at.shard()].tables[at.db], at) == keyExpired
 }
 
-// markWatchers marks the sessions that watch a key which was changed, and whose
-// shard is held. That a key goes which had expired before it was watched is no
-// change.
+// markWatchers marks those who watch a key which was changed, and whose shard is
+// held. That a key goes which had expired before it was watched is no change.
 func (e *Engine) markWatchers(at *keyRef) {
 	sh := &e.shards[at.shard()]
 	watchers := sh.watch[at.dbKey]
@@ -96,64 +120,202 @@ func (e *Engine) markWatchers(at *keyRef) {
 	}
 	tab := sh.tables[at.db]
 	gone := tab == nil || tab.Find(at.hash, at.key) == 0
-	for s, expired := range watchers {
-		if expired && gone {
-			watchers[s] = false
+	for i := range watchers {
+		if x := &watchers[i]; x.expired && gone {
+			x.expired = false
 		} else {
-			s.dirty.Store(true)
+			x.w.dirty.Store(true)
 		}
 	}
 }
 
 // Watched is the number of watched keys.
-func (s *Session) Watched() int { return len(s.watched) }
-
-// Unwatch forgets the watched keys, a shard at a time: nothing hangs on their
-// going at one instant.
-func (s *Session) Unwatch() {
-	for _, k := range s.watched {
-		r := s.e.refOf(k)
-		sh := &s.e.shards[r.shard()]
-		sh.mu.Lock()
-		if delete(sh.watch[k], s); len(sh.watch[k]) == 0 {
-			delete(sh.watch, k)
-		}
-		sh.mu.Unlock()
+func (s *Session) Watched() int {
+	if s.watch == nil {
+		return 0
 	}
-	s.watched = s.watched[:0]
-	s.dirty.Store(false)
+	return len(s.watch.keys)
+}
+
+// Unwatch forgets the watched keys.
+func (s *Session) Unwatch() {
+	if s.watch != nil && !s.e.unwatch(s.watch) {
+		s.watch = nil // it may still be marked: the next WATCH takes another
+	}
+}
+
+// unwatch takes w out of the tables and clears its mark, and reports whether it
+// could. Where that would wait for an Update of the same goroutine it is done
+// later, and w must not be used again.
+func (e *Engine) unwatch(w *watch) bool {
+	if w.forget(e) != nil {
+		e.Go(func() { w.forget(e) })
+		return false
+	}
+	w.dirty.Store(false)
+	return true
+}
+
+// forget goes a shard at a time: nothing hangs on their going at one instant.
+func (w *watch) forget(e *Engine) error {
+	for n := len(w.keys) - 1; n >= 0; n-- {
+		k := w.keys[n]
+		r := e.refOf(k)
+		l := lockSet{write: 1 << r.shard()}
+		if err := e.lock(l); err != nil {
+			return err
+		}
+		sh := &e.shards[r.shard()]
+		left := slices.DeleteFunc(sh.watch[k], func(x watcher) bool { return x.w == w })
+		if len(left) == 0 {
+			delete(sh.watch, k)
+		} else {
+			sh.watch[k] = left
+		}
+		e.unlock(l)
+		w.keys[n] = dbKey{}
+		w.keys = w.keys[:n]
+	}
+	return nil
 }
 
 // intact reports whether the watched keys are as they were. Their shards are
 // held.
-func (s *Session) intact(t *Txn) bool {
-	if s.dirty.Load() {
+func (t *Txn) intact(w *watch) bool {
+	if w == nil {
+		return true
+	}
+	if w.dirty.Load() {
 		return false
 	}
-	for _, k := range s.watched {
-		r := s.e.refOf(k)
-		if !s.e.shards[r.shard()].watch[k][s] && t.isExpired(&r) {
-			return false
+	for _, k := range w.keys {
+		r := t.e.refOf(k)
+		if !t.isExpired(&r) {
+			continue
+		}
+		for _, x := range t.e.shards[r.shard()].watch[k] {
+			if x.w == w && !x.expired {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// enqueue queues a command of a MULTI.
-func (s *Session) enqueue(c Command, words [][]byte, w *Reply) {
-	o := c.Info()
-	switch {
-	case o.Flags&NoMulti != 0:
-		s.reject(c, Error("ERR Command not allowed inside a transaction"), w)
-		return
-	case o.Flags&DenyOOM != 0 && !s.e.makeRoom():
-		s.reject(c, ErrOOM, w)
+// A Queued is a command between MULTI and EXEC.
+type Queued struct {
+	c     Command
+	first int // where its arguments begin
+	words [][]byte
+}
+
+// A wordStore holds the words of a queue: a few blocks instead of two objects a
+// command. It is taken from a pool by the first command queued and goes back
+// with EXEC, so that an idle connection has none.
+type wordStore struct {
+	queue []Queued
+	heads [][]byte // the free part of a block of words
+	bytes []byte   // the free part of a block of bytes
+
+	allHeads [][]byte // the last blocks, whole
+	allBytes []byte
+}
+
+var wordStores = sync.Pool{New: func() any { return new(wordStore) }}
+
+// The first blocks, and the largest that go to the pool.
+const (
+	minHeads, maxHeads = 32, 1 << 10
+	minBytes, maxBytes = 512, 32 << 10
+)
+
+// clone returns a copy of words.
+func (ws *wordStore) clone(words [][]byte) [][]byte {
+	if len(ws.heads) < len(words) {
+		ws.allHeads = make([][]byte, max(len(words), minHeads, min(2*len(ws.allHeads), maxHeads)))
+		ws.heads = ws.allHeads
+	}
+	out := ws.heads[:len(words):len(words)]
+	ws.heads = ws.heads[len(words):]
+	for i, w := range words {
+		if len(ws.bytes) < len(w) {
+			ws.allBytes = make([]byte, max(len(w), minBytes, min(2*len(ws.allBytes), maxBytes)))
+			ws.bytes = ws.allBytes
+		}
+		n := copy(ws.bytes, w)
+		out[i], ws.bytes = ws.bytes[:n:n], ws.bytes[n:]
+	}
+	return out
+}
+
+// free returns ws to the pool, with queue, which it had handed out.
+func (ws *wordStore) free(queue []Queued) {
+	if cap(queue) > maxHeads || len(ws.allHeads) > maxHeads || len(ws.allBytes) > maxBytes {
 		return
 	}
-	s.Queue = append(s.Queue, cloneWords(words))
-	s.QueueBytes += 24 * len(words)
+	clear(queue)
+	clear(ws.allHeads)
+	ws.queue, ws.heads, ws.bytes = queue[:0], ws.allHeads, ws.allBytes
+	wordStores.Put(ws)
+}
+
+// queueing decides whether a command may be queued, or run at once, between
+// MULTI and EXEC. Queueing takes memory without end, so while it is short only
+// what ends the transaction is let through.
+func (s *Session) queueing(o *Spec) error {
+	switch {
+	case o.Flags&NoMulti != 0:
+		return Error("ERR Command not allowed inside a transaction")
+	case !s.e.makeRoom() && !endsMulti(o):
+		return ErrOOM
+	}
+	return s.e.refuses(s, o.Flags)
+}
+
+func endsMulti(o *Spec) bool {
+	switch o.lower {
+	case "exec", "discard", "quit", "reset":
+		return true
+	}
+	return false
+}
+
+// refuses says whether writes are refused now. It is asked without a lock, to
+// answer early; a transaction asks again under its locks.
+func (e *Engine) refuses(s *Session, flags Flag) error {
+	switch {
+	case flags&Write == 0:
+		return nil
+	case e.stats.broken.Load():
+		return ErrBroken
+	case e.replica.Load() && !s.Primary:
+		return ErrReadOnlyReplica
+	}
+	return nil
+}
+
+// enqueue queues a command of a MULTI. Once the transaction is known to fail
+// nothing more is kept. A queue that has come to take more than
+// client-query-buffer-limit ends the connection, as a command that long would.
+func (s *Session) enqueue(c Command, first int, words [][]byte, w *Reply) {
+	if s.Bad || s.watch != nil && s.watch.dirty.Load() {
+		w.Simple("QUEUED")
+		return
+	}
+	if s.store == nil {
+		s.store = wordStores.Get().(*wordStore)
+		s.Queue = s.store.queue
+	}
+	s.Queue = append(s.Queue, Queued{c, first, s.store.clone(words)})
+	s.queueFlags |= c.Info().Flags
+	s.QueueBytes += 8 * len(words) // as Redis counts them
 	for _, word := range words {
 		s.QueueBytes += len(word)
+	}
+	if limit := s.e.memory.maxQueue.Load(); limit != 0 && int64(s.QueueBytes) > limit && !s.Primary {
+		s.Discard()
+		s.Broken = true
+		return
 	}
 	w.Simple("QUEUED")
 }
@@ -163,51 +325,76 @@ func (s *Session) Begin() { s.Multi, s.Bad = true, false }
 
 // Discard forgets the queue and what is watched.
 func (s *Session) Discard() {
-	s.Multi, s.Bad, s.Queue, s.QueueBytes = false, false, nil, 0
+	s.dropQueue()
 	s.Unwatch()
+}
+
+func (s *Session) dropQueue() {
+	s.Multi, s.Bad, s.QueueBytes, s.queueFlags = false, false, 0, 0
+	if s.store != nil {
+		s.store.free(s.Queue)
+		s.Queue, s.store = nil, nil
+	}
 }
 
 // ExecQueue runs what MULTI queued as one transaction, unless a watched key
 // changed. The queue is read twice: for the keys, then to be run.
 func (s *Session) ExecQueue(w *Reply) error {
-	queue, bad := s.Queue, s.Bad
-	s.Multi, s.Bad, s.Queue, s.QueueBytes = false, false, nil, 0
-	defer s.Unwatch() // takes locks: after finish
-	if bad {
+	defer s.Discard() // takes locks: after finish
+	s.Multi = false
+	if s.queueFlags&DenyOOM != 0 && !s.e.makeRoom() {
+		return aborted(ErrOOM)
+	}
+	if err := s.e.refuses(s, s.queueFlags); err != nil {
+		return aborted(err)
+	}
+	if s.Bad {
 		return ErrExecAbort
 	}
 	t := s.e.newTxn(s, s.DB)
-	found := make([]Command, len(queue))
-	var flags Flag
-	for i, words := range queue {
-		c, first := s.e.table.Find(words)
-		found[i] = c
-		flags |= c.Info().Flags
-		s.args = Args{words: words, first: first, i: first}
-		c.plan(s, &s.args, &t.keys)
+	for i := range s.Queue {
+		q := &s.Queue[i]
+		s.args = Args{words: q.words, first: q.first, i: q.first}
+		q.c.plan(s, &s.args, &t.keys)
 	}
-	if flags&DenyOOM != 0 && !s.e.makeRoom() {
-		t.free()
-		return aborted(ErrOOM)
-	}
-	for _, k := range s.watched {
-		t.keys.db = k.db
-		t.keys.Read(k.key)
-	}
-	t.outer, t.write = true, flags&Write != 0
-	if err := t.acquire(t.keys.locks(false)); err != nil {
+	switch err := t.openExec(s.queueFlags, s.watch); err {
+	case nil:
+	case ErrTxAborted:
+		w.NullArray()
+		return nil
+	default:
 		return aborted(err)
 	}
 	defer t.finish()
-	if !s.intact(t) {
-		w.NullArray()
-		return nil
-	}
 	s.txn = t
 	defer func() { s.txn = nil }()
-	w.Array(len(queue))
-	for i, words := range queue {
-		s.execQueued(found[i], words, w)
+	w.Array(len(s.Queue))
+	for i := range s.Queue {
+		s.execQueued(&s.Queue[i], w)
+	}
+	return nil
+}
+
+// openExec takes the locks of an EXEC, whose keys t has, unless what w watches
+// has changed. When it fails t is gone.
+func (t *Txn) openExec(flags Flag, w *watch) error {
+	if w != nil {
+		if w.dirty.Load() { // it stays so: there is no need to look under the locks
+			t.free()
+			return ErrTxAborted
+		}
+		for _, k := range w.keys {
+			t.keys.db = k.db
+			t.keys.Read(k.key)
+		}
+	}
+	t.outer, t.write = true, flags&Write != 0
+	if err := t.acquire(t.keys.locks(false)); err != nil {
+		return err
+	}
+	if !t.intact(w) {
+		t.finish()
+		return ErrTxAborted
 	}
 	return nil
 }
@@ -222,7 +409,7 @@ func aborted(err error) error {
 }
 
 // execQueued runs one command of an EXEC. One that panics is undone alone.
-func (s *Session) execQueued(c Command, words [][]byte, w *Reply) {
+func (s *Session) execQueued(q *Queued, w *Reply) {
 	start := len(w.Buf)
 	defer func() {
 		if p := recover(); p != nil {
@@ -232,12 +419,11 @@ func (s *Session) execQueued(c Command, words [][]byte, w *Reply) {
 		}
 	}()
 	if s.e.gate != nil {
-		if err := s.e.gate.Admit(s, c, words); err != nil {
-			s.reject(c, err, w)
+		if err := s.e.gate.Admit(s, q.c, q.words); err != nil {
+			s.reject(q.c, err, w)
 			return
 		}
 	}
-	_, first := s.e.table.Find(words)
-	s.args = Args{words: words, first: first, i: first}
-	s.run(c, words, w)
+	s.args = Args{words: q.words, first: q.first, i: q.first}
+	s.run(q.c, q.words, w)
 }

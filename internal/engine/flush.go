@@ -79,8 +79,9 @@ func (t *Txn) touchDB(db int, was, is []*hashtable.Table) {
 			if is != nil {
 				after = t.stateOf(is[i], &r)
 			}
-			for s, expired := range watchers {
-				m := watchMark{at: r, s: s, expired: expired}
+			for i, x := range watchers {
+				expired := x.expired
+				m := watchMark{x: &watchers[i], expired: expired}
 				switch {
 				case before == keyAbsent && after == keyAbsent, expired && after == keyExpired:
 					continue
@@ -105,16 +106,15 @@ func (t *Txn) touchDB(db int, was, is []*hashtable.Table) {
 // A watchMark is what becomes of a watched key when a transaction commits that
 // replaced its database.
 type watchMark struct {
-	at             keyRef
-	s              *Session
+	x              *watcher
 	expired, dirty bool
 }
 
-func (m *watchMark) commit(e *Engine) {
+func (m *watchMark) commit() {
 	if m.dirty {
-		m.s.dirty.Store(true)
-	} else if watchers := e.shards[m.at.shard()].watch[m.at.dbKey]; watchers != nil {
-		watchers[m.s] = m.expired
+		m.x.w.dirty.Store(true)
+	} else {
+		m.x.expired = m.expired
 	}
 }
 

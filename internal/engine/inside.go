@@ -21,11 +21,11 @@ var lastEngine atomic.Uint32
 
 func (o *openers) init() { o.id = uint8(lastEngine.Add(1)) }
 
-// call calls f so that has, in f, is true.
-func (o *openers) call(f func() error) error {
+// call calls f with s so that has, in f, is true.
+func (o *openers) call(f func(*Session) error, s *Session) error {
 	o.n.Add(1)
 	defer o.n.Add(-1)
-	return digits[o.id>>4](func() error { return digits[o.id&15](f) })
+	return digits[o.id>>4](digits[o.id&15], f, s)
 }
 
 // has reports whether the calling goroutine is inside call.
@@ -68,52 +68,136 @@ var digitEntries = sync.OnceValue(func() map[uintptr]int {
 	return m
 })
 
-var digits = [16]func(func() error) error{d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, da, db, dc, dd, de, df}
+// A digit calls the next one, or f if there is none. What it does stands in each
+// of them: a helper would be inlined and show its caller twice on the stack.
+type digit func(next digit, f func(*Session) error, s *Session) error
+
+var digits = [16]digit{d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, da, db, dc, dd, de, df}
 
 //go:noinline
-func d0(f func() error) error { return f() }
+func d0(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d1(f func() error) error { return f() }
+func d1(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d2(f func() error) error { return f() }
+func d2(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d3(f func() error) error { return f() }
+func d3(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d4(f func() error) error { return f() }
+func d4(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d5(f func() error) error { return f() }
+func d5(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d6(f func() error) error { return f() }
+func d6(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d7(f func() error) error { return f() }
+func d7(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d8(f func() error) error { return f() }
+func d8(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func d9(f func() error) error { return f() }
+func d9(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func da(f func() error) error { return f() }
+func da(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func db(f func() error) error { return f() }
+func db(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func dc(f func() error) error { return f() }
+func dc(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func dd(f func() error) error { return f() }
+func dd(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func de(f func() error) error { return f() }
+func de(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}
 
 //go:noinline
-func df(f func() error) error { return f() }
+func df(next digit, f func(*Session) error, s *Session) error {
+	if next != nil {
+		return next(nil, f, s)
+	}
+	return f(s)
+}

@@ -44,6 +44,7 @@ type memory struct {
 	decay   atomic.Int32 // lfu-decay-time, minutes
 
 	maxString atomic.Int64 // bytes
+	maxQueue  atomic.Int64 // bytes of the commands a MULTI has queued; 0: no limit
 
 	mu   sync.Mutex // guards following
 	pool []candidate
@@ -323,3 +324,7 @@ func (e *Engine) MaxString() int64 { return e.memory.maxString.Load() }
 
 // SetMaxString sets the length in bytes of the longest string.
 func (e *Engine) SetMaxString(n int64) { e.memory.maxString.Store(n) }
+
+// SetMaxQueue sets how many bytes of commands a connection may queue between
+// MULTI and EXEC; 0 means no limit.
+func (e *Engine) SetMaxQueue(n int64) { e.memory.maxQueue.Store(n) }

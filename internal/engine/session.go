@@ -19,21 +19,24 @@ type Session struct {
 	Ctx     context.Context      // ends what waits; nil: nothing does
 	OnWait  func() (stop func()) // if set, called while a command is parked
 	Client  any                  // what the layer above knows of the connection
-	Broken  bool                 // a command panicked: close the connection
+	Broken  bool                 // a command panicked, or a queue is too long: close the connection
 	NoTouch bool                 // reads leave the access clock alone: CLIENT NO-TOUCH
 	Primary bool                 // applies a primary's stream: writes to a replica
 	offset  atomic.Int64
 
-	txn  *Txn // open EXEC, Update or View
-	over bool // was the session of an Update or View that ended
+	txn    *Txn     // open EXEC, Update or View
+	over   bool     // was the session of a transaction that ended, or names keys for plan
+	scoped bool     // of a transaction that will end
+	of     *Session // of the same transaction, in another database: where txn and over are
+	plan   *Queue   // Go's MULTI: calls are not run but name their keys
 
-	Multi      bool       // between MULTI and EXEC
-	Queue      [][][]byte // queued by MULTI
-	QueueBytes int        // their memory
-	Bad        bool       // a queued command was wrong
-
-	dirty   atomic.Bool // a watched key was touched; set under its shard's lock
-	watched []dbKey
+	Multi      bool     // between MULTI and EXEC
+	Queue      []Queued // queued by MULTI
+	QueueBytes int      // their memory, as CLIENT LIST shows it
+	Bad        bool     // a queued command was wrong
+	queueFlags Flag     // of all commands queued
+	store      *wordStore
+	watch      *watch // nil: nothing was watched yet
 
 	args     Args // of the command being run by Exec
 	lastName string
@@ -56,14 +59,30 @@ func (e *Engine) NewWordSession() *Session {
 
 // At returns a session for typed calls on another database.
 func (s *Session) At(db int) *Session {
-	return &Session{e: s.e, DB: db, Ctx: s.Ctx, lane: s.lane, txn: s.txn, over: s.over}
+	at := &Session{e: s.e, DB: db, Ctx: s.Ctx, lane: s.lane, scoped: s.scoped}
+	if s.scoped {
+		if at.of = s.of; at.of == nil {
+			at.of = s
+		}
+	}
+	return at
+}
+
+// sync takes over what happened to the transaction of s meanwhile.
+func (s *Session) sync() {
+	if s.of != nil {
+		s.txn, s.over = s.of.txn, s.of.over
+	}
 }
 
 // Engine is the engine that the session belongs to.
 func (s *Session) Engine() *Engine { return s.e }
 
-// InTxn reports whether s is inside an EXEC, Update or View.
-func (s *Session) InTxn() bool { return s.txn != nil }
+// InTxn reports whether s is, or was, inside an EXEC, Update or View.
+func (s *Session) InTxn() bool {
+	s.sync()
+	return s.txn != nil || s.over
+}
 
 // Offset is the journal's offset behind the last batch of s: what WAIT waits
 // for.
@@ -122,9 +141,15 @@ func (s *Session) Exec(words [][]byte, w *Reply) {
 			return
 		}
 	}
-	if ctl, ok := c.(*Ctl); s.Multi && !(ok && ctl.Now) {
-		s.enqueue(c, words, w)
-		return
+	if s.Multi {
+		if err := s.queueing(c.Info()); err != nil {
+			s.reject(c, err, w)
+			return
+		}
+		if ctl, ok := c.(*Ctl); !ok || !ctl.Now {
+			s.enqueue(c, first, words, w)
+			return
+		}
 	}
 	s.args = Args{words: words, first: first, i: first}
 	s.run(c, words, w)

@@ -23,7 +23,7 @@ type shard struct {
 	tables  []*hashtable.Table // by database; nil until first use
 	counted []int              // bytes of each table as they stand in used
 	waiters map[dbKey][]*waiter
-	watch   map[dbKey]map[*Session]bool // true: the key was expired already when it was watched
+	watch   map[dbKey][]watcher
 
 	used atomic.Int64 // bytes of all tables; written under mu
 	keys []dbCount    // by database; written under mu

@@ -31,7 +31,10 @@ type Txn struct {
 	keeps   bool // the command's result may borrow from what it replaces
 	done    bool // Run came back
 	named   []keyRef
-	frozen  *Snapshot // what an OnSnapshot command reads
+	plan    *Queue // it only notes the keys
+
+	ownNames []keyRef  // where named may lie
+	frozen   *Snapshot // what an OnSnapshot command reads
 
 	staged []stage // by a command, not in the keyspace until their Effect
 	dirty  int     // values changed in place since mark, not to be undone
@@ -78,7 +81,12 @@ func (t *Txn) free() {
 	t.keys.reset(nil, 0)
 	t.e, t.s, t.now, t.held, t.end = nil, nil, 0, lockSet{}, 0
 	if t.outer {
-		t.outer, t.undo, t.only, t.named, t.mark, t.marks = false, false, false, nil, mark{}, nil
+		t.outer, t.undo, t.only, t.named, t.plan, t.mark, t.marks = false, false, false, nil, nil, mark{}, nil
+		clear(t.ownNames)
+		t.ownNames = t.ownNames[:0]
+		if cap(t.ownNames)|cap(t.keys.list)|cap(t.log)|cap(t.wrote)|cap(t.touched) > 1<<10 { // it was a big one
+			t.ownNames, t.keys.list, t.log, t.wrote, t.touched, t.events = nil, nil, nil, nil, nil, nil
+		}
 	}
 	if t.frozen != nil || t.expired != nil || t.block.keys != nil {
 		t.frozen, t.expired, t.block = nil, nil, blockRequest{}
@@ -109,10 +117,13 @@ func (t *Txn) resetBatch() {
 
 // begin returns the transaction that the next command of s is to run in.
 func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
+	if s.of != nil {
+		s.sync()
+	}
 	t := s.txn
 	switch {
 	case s.over:
-		return nil, ErrTxDone
+		return s.planning(o)
 	case t == nil:
 		if o.Flags&DenyOOM != 0 && !s.e.makeRoom() {
 			return nil, ErrOOM
@@ -174,6 +185,9 @@ func (t *Txn) lockOne(k *keyRef) bool {
 
 // inside checks a command that is part of a larger transaction.
 func (t *Txn) inside() error {
+	if t.plan != nil {
+		return t.plan.note(t)
+	}
 	if !t.only {
 		return nil
 	}
@@ -368,7 +382,7 @@ func (t *Txn) commit() {
 		t.e.markWatchers(&t.touched[i])
 	}
 	for i := range t.marks {
-		t.marks[i].commit(t.e)
+		t.marks[i].commit()
 	}
 	t.marks = nil
 	for i := range t.log {

@@ -264,7 +264,7 @@ func TestInsideUpdate(t *testing.T) {
 		kept = s
 		for name, err := range map[string]error{
 			"Set on the DB":    on(db.s).set("a", "2"),
-			"Update in Update": db.s.Atomic(true, []string{"b"}, nothing),
+			"Update in Update": db.s.Atomic(true, []string{"a"}, nothing),
 			"View in Update":   db.s.Atomic(false, nil, nothing),
 			"Snapshot":         func() error { _, err := db.Snapshot(0); return err }(),
 		} {
