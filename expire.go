@@ -79,7 +79,7 @@ func expireOp(name, since, arg, summary string, how deadline) *op[expireArgs, bo
 	o := &op[expireArgs, bool]{
 		Spec: spec{
 			Name: name, Arity: -3, Flags: write | fast, Keys: engine.One("RW UPDATE"),
-			Group: "generic", Since: since, Complexity: "O(1)", Syntax: "key:key " + arg + " [condition<NX|XX|GT|LT>]",
+			Group: "generic", Since: since, Complexity: "O(1)", Syntax: "key:key " + arg + " [condition<NX|XX|GT|LT>@7.0.0]",
 			Summary: summary,
 		},
 		Keys:  func(k *keySet, a expireArgs) { k.Write(a.key) },

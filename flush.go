@@ -23,7 +23,7 @@ func (c Commands) FlushAll() error {
 var opFlushDB = add(&op[string, none]{
 	Spec: spec{
 		Name: "FLUSHDB", Arity: -1, Flags: write, ACL: "keyspace dangerous", Group: "server", Since: "1.0.0",
-		Complexity: "O(1)", Syntax: "[flush-type<ASYNC|SYNC>]", Summary: "Deletes all keys of the database.",
+		Complexity: "O(1)", Syntax: "[async<ASYNC@4.0.0|SYNC@6.2.0>]", Summary: "Deletes all keys of the database.",
 		Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 	},
 	Parse: parseFlush,
@@ -39,7 +39,7 @@ var opFlushDB = add(&op[string, none]{
 var opFlushAll = add(&op[string, none]{
 	Spec: spec{
 		Name: "FLUSHALL", Arity: -1, Flags: write, ACL: "keyspace dangerous", Group: "server", Since: "1.0.0",
-		Complexity: "O(1)", Syntax: "[flush-type<ASYNC|SYNC>]", Summary: "Deletes all keys of all databases.",
+		Complexity: "O(1)", Syntax: "[async<ASYNC@4.0.0|SYNC@6.2.0>]", Summary: "Deletes all keys of all databases.",
 		Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 	},
 	Parse: parseFlush,

@@ -185,8 +185,9 @@ var opSet = add(&op[setArgs, setReply]{
 		Name: "SET", Arity: -3, Flags: write | denyOOM,
 		Keys:  []engine.KeySpec{{Flags: "RW ACCESS UPDATE VARIABLE_FLAGS", Index: 1}},
 		Group: "string", Since: "1.0.0", Complexity: "O(1)",
-		Syntax: "key:key value:string [condition<NX|XX>] [GET] " +
-			"[expiration<EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time|KEEPTTL>]",
+		Syntax: "key:key value:string [condition<NX|XX>@2.6.12] [GET@6.2.0] " +
+			"[expiration<EX seconds:integer@2.6.12|PX milliseconds:integer@2.6.12|EXAT unix-time-seconds:unix-time@6.2.0|" +
+			"PXAT unix-time-milliseconds:unix-time@6.2.0|KEEPTTL@6.0.0>]",
 		Summary: "Writes a string, whatever the key held before.",
 	},
 	Parse: func(p *args) (a setArgs) {
@@ -526,7 +527,7 @@ const (
 var opMSet = add(&op[[]string, none]{
 	Spec: spec{
 		Name: "MSET", Arity: -3, Flags: write | denyOOM, Keys: engine.AllFrom("OW UPDATE", -1, 2),
-		Group: "string", Since: "1.0.1", Complexity: "O(N) for N keys", Syntax: "data<key:key value:string>...",
+		Group: "string", Since: "1.0.1", Complexity: "O(N) for N keys", Syntax: "key_value<key:key value:string>...",
 		Summary: "Writes several strings at one instant.",
 		Tips:    []string{"request_policy:multi_shard", "response_policy:all_succeeded"},
 	},
@@ -542,7 +543,7 @@ var opMSet = add(&op[[]string, none]{
 var opMSetNX = add(&op[[]string, bool]{
 	Spec: spec{
 		Name: "MSETNX", Arity: -3, Flags: write | denyOOM, Keys: engine.AllFrom("OW INSERT", -1, 2),
-		Group: "string", Since: "1.0.1", Complexity: "O(N) for N keys", Syntax: "data<key:key value:string>...",
+		Group: "string", Since: "1.0.1", Complexity: "O(N) for N keys", Syntax: "key_value<key:key value:string>...",
 		Summary: "Writes several strings at one instant, if none of the keys exists.",
 		Tips:    []string{"request_policy:multi_shard", "response_policy:agg_min"},
 	},

@@ -51,7 +51,7 @@ var opLCS = add(&op[lcsArgs, lcsReply]{
 	Spec: spec{
 		Name: "LCS", Arity: -3, Flags: readOnly, Keys: engine.AllFrom("RO ACCESS", 1, 1),
 		Group: "string", Since: "7.0.0", Complexity: "O(N*M) for strings of N and M bytes",
-		Syntax:  "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]",
+		Syntax:  "key1:key key2:key [LEN] [IDX] [MINMATCHLEN len:integer] [WITHMATCHLEN]",
 		Summary: "Finds the longest common subsequence of two strings.",
 	},
 	Parse: func(p *args) (a lcsArgs) {

@@ -129,7 +129,7 @@ var opScan = add(&op[scanArgs, scanReply]{
 	Spec: spec{
 		Name: "SCAN", Arity: -2, Flags: readOnly, Group: "generic", Since: "2.8.0",
 		Complexity: "O(1) a call, O(N) for all N keys",
-		Syntax:     "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type:string]",
+		Syntax:     "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type:string@6.0.0]",
 		Summary:    "Lists the keys, some at a call.",
 		Tips:       []string{"nondeterministic_output", "request_policy:special"},
 	},
@@ -223,7 +223,7 @@ func (c Commands) DBSize() (int64, error) {
 
 var opDBSize = add(&op[none, int64]{
 	Spec: spec{
-		Name: "DBSIZE", Arity: 1, Flags: readOnly | fast, Group: "server", Since: "1.0.0", Complexity: "O(1)",
+		Name: "DBSIZE", Arity: 1, Flags: readOnly | fast, ACL: "keyspace", Group: "server", Since: "1.0.0", Complexity: "O(1)",
 		Summary: "Counts the keys of the database.",
 		Tips:    []string{"request_policy:all_shards", "response_policy:agg_sum"},
 	},

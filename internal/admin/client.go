@@ -3,7 +3,9 @@ package admin
 import (
 	"context"
 	"maps"
+	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,22 +33,27 @@ type Sizes struct {
 	OutputFixed, OutputChunks, OutputQueued int
 }
 
-// A Client is a connection in words. Exec is for one goroutine; what others
-// read, in CLIENT LIST, is guarded or atomic.
+// A Client is a connection in words. Exec is for one goroutine, and so are the
+// session and the reply; what others read, in CLIENT LIST, is guarded or atomic.
 type Client struct {
-	ID        int64
-	srv       *Server
-	s         *engine.Session
-	t         Transport
-	w         engine.Reply
-	created   time.Time
-	authed    atomic.Bool
-	closing   atomic.Bool // after the reply to this command
-	noEvict   atomic.Bool
-	last      atomic.Pointer[engine.Spec]
-	lastAt    atomic.Int64 // Unix seconds of the last command
-	replies   replyMode
-	setByThis bool // CLIENT REPLY in this very command
+	ID      int64
+	srv     *Server
+	s       *engine.Session
+	t       Transport
+	w       engine.Reply
+	created time.Time
+	mute    mute
+
+	authed   atomic.Bool
+	closing  atomic.Bool // after the reply to this command
+	killed   atomic.Bool // by somebody else: it is as good as gone
+	noEvict  atomic.Bool
+	noTouch  atomic.Bool
+	last     atomic.Pointer[engine.Spec] // the last command, which may still run
+	lastAt   atomic.Int64                // Unix seconds of the last command
+	queued   atomic.Int32                // commands queued by MULTI; -1 outside
+	queuedIn atomic.Int64                // their bytes
+	hasLater atomic.Bool                 // later is not empty
 
 	mu       sync.Mutex // guards following
 	name     string
@@ -54,23 +61,40 @@ type Client struct {
 	libVer   string
 	selected int // the database, for others to read
 	proto    int
+	later    []func() // run once the command, and its transaction, is over
 }
 
-// replyMode is what CLIENT REPLY chose.
-type replyMode uint8
+// A mute is what CLIENT REPLY chose, and what it does to the command that runs.
+type mute struct {
+	off  bool // nothing is answered
+	skip bool // nothing is answered to this command
+	next bool // nothing will be answered to the next
+	from int  // what the reply has beyond this is taken back; -1: it stays
+}
 
-const (
-	replyOn   replyMode = iota
-	replyOff            // nothing is answered
-	replySkip           // nothing is answered to this command
-	replyNext           // nothing will be answered to the next
-)
+// begin is called before a command, whose reply begins at start.
+func (m *mute) begin(start int) {
+	m.from = -1
+	if m.off || m.skip {
+		m.from = start
+	}
+}
+
+// end is called after a command, and returns its reply.
+func (m *mute) end(b []byte) []byte {
+	m.skip, m.next = m.next, false
+	if m.from >= 0 {
+		return b[:min(m.from, len(b))]
+	}
+	return b
+}
 
 // NewClient makes the client of a connection.
 func (s *Server) NewClient(t Transport) *Client {
 	es := s.engine.NewWordSession()
-	c := &Client{srv: s, s: es, t: t, created: time.Now(), proto: 2}
+	c := &Client{srv: s, s: es, t: t, created: s.engine.Now(), proto: 2}
 	c.w.Proto = 2
+	c.queued.Store(-1)
 	c.lastAt.Store(c.created.Unix())
 	c.authed.Store(s.conf.String("requirepass") == "")
 	es.Client, es.Ctx, es.OnWait = c, t.Context(), t.Waiting
@@ -89,29 +113,72 @@ func client(s *engine.Session) *Client {
 	return c
 }
 
-// Exec runs one command and appends its reply to dst.
-func (c *Client) Exec(dst []byte, words [][]byte) []byte {
-	start := len(dst)
-	c.w.Buf = dst
-	c.s.Exec(words, &c.w)
-	dst, c.w.Buf = c.w.Buf, nil
-	if c.replies != replyOn {
-		dst = c.mute(dst, start)
+// errNoClient answers a command about the connection where there is none.
+const errNoClient engine.Error = "ERR there is no connection"
+
+// connected returns the Client of a session, or an error for a Go caller's.
+func connected(s *engine.Session) (*Client, error) {
+	if c := client(s); c != nil {
+		return c, nil
 	}
-	return dst
+	return nil, errNoClient
 }
 
-// mute takes back a reply that CLIENT REPLY said not to give.
-func (c *Client) mute(dst []byte, start int) []byte {
-	switch c.replies {
-	case replyNext:
-		c.replies = replySkip
-		return dst[:start]
-	case replySkip:
-		c.replies = replyOn
-		return dst[:start]
+// Exec runs one command and appends its reply to dst.
+func (c *Client) Exec(dst []byte, words [][]byte) []byte {
+	c.seen()
+	c.mute.begin(len(dst))
+	c.w.Buf = dst
+	c.s.Exec(words, &c.w)
+	if c.hasLater.Load() {
+		c.runLater()
 	}
-	return dst[:start]
+	dst, c.w.Buf = c.w.Buf, nil
+	c.show()
+	return c.mute.end(dst)
+}
+
+// seen takes note of the time. Once a second it has the server look at its
+// memory too, so that the peak of INFO is more than what INFO itself saw.
+func (c *Client) seen() {
+	if now := int64(c.s.Engine().AccessTime()); c.lastAt.Load() != now {
+		c.lastAt.Store(now)
+		c.srv.notePeak()
+	}
+}
+
+// show publishes for other goroutines what only this one may read.
+func (c *Client) show() {
+	queued, bytes := int32(-1), int64(0)
+	if c.s.Multi {
+		queued, bytes = int32(len(c.s.Queue)), int64(c.s.QueueBytes)
+	}
+	if c.queued.Load() != queued {
+		c.queued.Store(queued)
+	}
+	if c.queuedIn.Load() != bytes {
+		c.queuedIn.Store(bytes)
+	}
+}
+
+// doLater has f run once the client's command and the EXEC around it are over
+// and hold no lock. Any goroutine may call it.
+func (c *Client) doLater(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.later = append(c.later, f)
+	c.hasLater.Store(true)
+}
+
+func (c *Client) runLater() {
+	c.mu.Lock()
+	later := c.later
+	c.later = nil
+	c.hasLater.Store(false)
+	c.mu.Unlock()
+	for _, f := range later {
+		f()
+	}
 }
 
 // Closing reports whether the connection is to end once its replies are sent.
@@ -120,7 +187,27 @@ func (c *Client) Closing() bool { return c.closing.Load() || c.s.Broken }
 // Authenticated reports whether the client may run all commands.
 func (c *Client) Authenticated() bool { return c.authenticated() }
 
-func (c *Client) authenticated() bool { return c.authed.Load() }
+// authenticated is true, too, for as long as there is no password.
+func (c *Client) authenticated() bool {
+	return c.authed.Load() || c.srv.conf.String("requirepass") == ""
+}
+
+func (c *Client) setName(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.name = cloned(name)
+}
+
+// local reports whether the client is on this machine, as seen by the
+// directives whose value may be "local".
+func (c *Client) local() bool {
+	host, _, err := net.SplitHostPort(c.t.RemoteAddr())
+	if err != nil {
+		return true // a Unix socket, a connection in memory
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip == nil || ip.IsLoopback()
+}
 
 // Close forgets the connection.
 func (c *Client) Close() {
@@ -130,34 +217,32 @@ func (c *Client) Close() {
 	delete(c.srv.clients, c.ID)
 }
 
-// ran takes note of the last command.
-func (c *Client) ran(cmd engine.Command) {
-	if spec := cmd.Info(); c.last.Load() != spec {
-		c.last.Store(spec)
-	}
-	if now := int64(c.s.Engine().AccessTime()); c.lastAt.Load() != now {
-		c.lastAt.Store(now)
-	}
-}
-
-// list returns the clients in the order of their IDs.
+// list returns the clients in the order of their IDs, without those that were
+// killed and do not know it yet.
 func (s *Server) list() []*Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := slices.Sorted(maps.Keys(s.clients))
-	out := make([]*Client, len(ids))
-	for i, id := range ids {
-		out[i] = s.clients[id]
+	out := make([]*Client, 0, len(s.clients))
+	for _, id := range slices.Sorted(maps.Keys(s.clients)) {
+		if c := s.clients[id]; !c.killed.Load() {
+			out = append(out, c)
+		}
 	}
 	return out
 }
 
 // kill ends a connection: its own after the reply, another's at once.
 func (c *Client) kill(by *Client) {
-	if c == by {
-		c.closing.Store(true)
-		return
+	if c.closing.Store(true); c != by {
+		c.killed.Store(true)
+		c.t.Kill()
 	}
-	c.closing.Store(true)
-	c.t.Kill()
+}
+
+// clientBase is what a connection counts for in memory besides its buffers.
+const clientBase = 2048
+
+// memory is what the client takes, as far as anybody may know.
+func (c *Client) memory(z Sizes) int64 {
+	return clientBase + c.queuedIn.Load() + int64(z.QueryUsed+z.QueryFree+z.OutputFixed+z.OutputQueued)
 }

@@ -43,7 +43,7 @@ var _ = add(&engine.Ctl{
 var _ = add(&engine.Ctl{
 	Spec: engine.Spec{
 		Name: "QUIT", Arity: -1, Flags: connFlags, Group: "connection", Since: "1.0.0",
-		Complexity: "O(1)", Summary: "Closes the connection.", Replaced: "just closing the connection",
+		Complexity: "O(1)", Summary: "Closes the connection.",
 	},
 	Now: true,
 	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
@@ -79,7 +79,7 @@ var _ = add(&engine.Ctl{
 func parseDB(s *engine.Session, a *engine.Args) (int, error) {
 	n := a.Int()
 	if int64(int32(n)) != n {
-		a.Fail(engine.ErrNotInt)
+		a.Fail(engine.Error("ERR value is out of range, value must between -2147483648 and 2147483647"))
 	}
 	if err := a.Done(); err != nil {
 		return 0, err
@@ -102,7 +102,7 @@ func selectDB(s *engine.Session, db int) {
 var _ = add(&engine.Ctl{
 	Spec: engine.Spec{
 		Name: "AUTH", Arity: -2, Flags: connFlags, Group: "connection", Since: "1.0.0",
-		Complexity: "O(N) for N passwords of the user", Syntax: "[username:string] password:string",
+		Complexity: "O(N) for N passwords of the user", Syntax: "[username:string@6.0.0] password:string",
 		Summary: "Says who the client is.",
 	},
 	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
@@ -145,7 +145,7 @@ func authenticate(s *engine.Session, user, password string) error {
 var _ = add(&engine.Ctl{
 	Spec: engine.Spec{
 		Name: "HELLO", Arity: -1, Flags: connFlags, Group: "connection", Since: "6.0.0",
-		Complexity: "O(1)", Syntax: "[arguments<protover:integer [AUTH username-password<username:string password:string>] [SETNAME clientname:string]>]",
+		Complexity: "O(1)", Syntax: "[arguments<protover:integer [AUTH username_password<username:string password:string>] [SETNAME clientname:string]>]",
 		Summary: "Chooses the protocol's version, and says who the client is.",
 	},
 	Run: hello,
@@ -163,8 +163,8 @@ func hello(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 		}
 		proto = int(n)
 	}
-	var name *string
-	for a.Len() > 0 {
+	c := client(s)
+	for a.Len() > 0 { // each option holds at once, even if a later one is wrong
 		switch {
 		case a.FlagWith("AUTH", 2):
 			if err := authenticate(s, a.String(), a.String()); err != nil {
@@ -175,25 +175,21 @@ func hello(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 			if err := checkName(n); err != nil {
 				return err
 			}
-			name = &n
+			if c != nil {
+				c.setName(n)
+			}
 		default:
 			return engine.Error("ERR Syntax error in HELLO option '" + a.String() + "'")
 		}
 	}
-	c := client(s)
 	if c != nil && !c.authenticated() {
-		return engine.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> " +
+		return engine.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO " +
 			"AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 	}
-	if c != nil {
+	if c != nil && proto != 0 {
+		w.Proto = proto
 		c.mu.Lock()
-		if name != nil {
-			c.name = cloned(*name)
-		}
-		if proto != 0 {
-			c.proto = proto
-			w.Proto = proto
-		}
+		c.proto = proto
 		c.mu.Unlock()
 	}
 	replyHello(s, w)
@@ -224,12 +220,20 @@ func replyHello(s *engine.Session, w *engine.Reply) {
 
 // checkName refuses what would break the lines of CLIENT LIST.
 func checkName(name string) error {
-	for i := range len(name) {
-		if name[i] < '!' || name[i] > '~' {
-			return engine.Error("ERR Client names cannot contain spaces, newlines or special characters.")
-		}
+	if !printable(name) {
+		return engine.Error("ERR Client names cannot contain spaces, newlines or special characters.")
 	}
 	return nil
+}
+
+// printable reports whether s is of ASCII characters that show.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < '!' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 var _ = add(&engine.Ctl{
@@ -246,8 +250,9 @@ var _ = add(&engine.Ctl{
 			c.mu.Lock()
 			c.name, c.proto = "", 2
 			c.mu.Unlock()
-			c.replies = replyOn
+			c.mute = mute{from: -1}
 			c.noEvict.Store(false)
+			c.noTouch.Store(false)
 			c.authed.Store(server(s).conf.String("requirepass") == "")
 		}
 		w.Proto = 2

@@ -12,7 +12,10 @@
 // A command finds its Client by client(s) and its Server by server(s), from the
 // session it is given. Each group of commands has its file: connection.go (AUTH
 // HELLO PING ...), client_command.go (CLIENT), config.go, command.go, info.go,
-// debug.go and so on.
+// server_command.go (TIME MEMORY SHUTDOWN ...), debug.go. COMMAND rests on
+// syntax.go, which reads Spec.Syntax, and on keyspec.go, which finds keys among
+// words; INFO on latency.go; DEBUG DIGEST on digest.go, where each type of value
+// has an entry.
 //
 // Arrows: admin stands on internal/engine, internal/conf and internal/resp. Package
 // larder makes a Server for each DB; nothing below knows of it.

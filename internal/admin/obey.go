@@ -14,16 +14,29 @@ func cloned(s string) string { return strings.Clone(s) }
 func (s *Server) obey() {
 	e := s.engine
 	for name, apply := range map[string]func(){
-		"maxmemory":          func() { e.SetMaxMemory(s.conf.Bytes("maxmemory")) },
-		"maxmemory-policy":   func() { e.SetPolicy(policy(s.conf.String("maxmemory-policy"))) },
-		"maxmemory-samples":  func() { e.SetSamples(int(s.conf.Int("maxmemory-samples"))) },
-		"lfu-log-factor":     func() { s.obeyLFU() },
-		"lfu-decay-time":     func() { s.obeyLFU() },
-		"proto-max-bulk-len": func() { e.SetMaxString(s.conf.Bytes("proto-max-bulk-len")) },
+		"maxmemory":                 func() { s.unlocked(func() { _ = e.SetMaxMemory(s.conf.Bytes("maxmemory")) }) },
+		"maxmemory-policy":          func() { e.SetPolicy(policy(s.conf.String("maxmemory-policy"))) },
+		"maxmemory-samples":         func() { e.SetSamples(int(s.conf.Int("maxmemory-samples"))) },
+		"lfu-log-factor":            func() { s.obeyLFU() },
+		"lfu-decay-time":            func() { s.obeyLFU() },
+		"proto-max-bulk-len":        func() { e.SetMaxString(s.conf.Bytes("proto-max-bulk-len")) },
+		"client-query-buffer-limit": func() { e.SetMaxQueue(s.conf.Bytes("client-query-buffer-limit")) },
+		"latency-tracking":          func() { s.tracking.Store(s.conf.Bool("latency-tracking")) },
 	} {
 		apply()
 		s.conf.OnChange(name, nil, func(string) error { apply(); return nil })
 	}
+}
+
+// unlocked runs f, which takes shards: now, or after the EXEC in which a CONFIG
+// SET runs. f reads the value itself, so that it does the right thing whenever
+// it comes, and comes twice. That it fails means that the engine is closed.
+func (s *Server) unlocked(f func()) {
+	if c := s.settingIn.Load(); c != nil {
+		c.doLater(f)
+		return
+	}
+	f()
 }
 
 func (s *Server) obeyLFU() {

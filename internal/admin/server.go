@@ -39,11 +39,23 @@ type Server struct {
 
 	commands    atomic.Int64 // processed
 	connections atomic.Int64 // ever made
+	peak        atomic.Int64 // of memory, as far as anybody looked
+	latency     latencies
+	tracking    atomic.Bool // latency-tracking
+	failing     atomic.Pointer[engine.Error]
+
+	asleep  atomic.Pointer[nap]    // DEBUG SLEEP
+	replID  atomic.Pointer[string] // 40 hexadecimal digits
+	lastOps atomic.Pointer[opsMark]
+
+	setting   sync.Mutex             // held by who runs CONFIG SET
+	settingIn atomic.Pointer[Client] // who runs it within an EXEC
 
 	mu      sync.Mutex // guards following
 	lastID  int64
 	clients map[int64]*Client
 	port    int // of the first TCP listener, 0 without one
+	network func() NetworkStats
 
 	// OnShutdown, if set, is called by SHUTDOWN: it ends the process, or says why
 	// not. An embedded store has none.
@@ -55,6 +67,12 @@ type ShutdownArgs struct {
 	Save, NoSave, Now, Force, Abort bool
 }
 
+// NetworkStats are what a network front end adds to INFO.
+type NetworkStats struct {
+	Rejected          int64 // connections, because there were too many
+	BytesIn, BytesOut int64
+}
+
 // New returns a Server without an engine.
 func New(o Options) *Server {
 	s := &Server{conf: o.Conf, log: o.Logger, started: time.Now(), clients: map[int64]*Client{}}
@@ -64,16 +82,28 @@ func New(o Options) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.runID = newID()
+	s.changeReplID()
+	return s
+}
+
+// newID returns 40 random hexadecimal digits.
+func newID() string {
 	var id [20]byte
 	rand.Read(id[:])
-	s.runID = hex.EncodeToString(id[:])
-	return s
+	return hex.EncodeToString(id[:])
+}
+
+func (s *Server) changeReplID() {
+	id := newID()
+	s.replID.Store(&id)
 }
 
 // Attach gives the server its engine, and has the engine obey the
 // configuration.
 func (s *Server) Attach(e *engine.Engine) {
 	s.engine = e
+	s.latency.init()
 	s.obey()
 }
 
@@ -85,6 +115,13 @@ func (s *Server) SetPort(port int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.port = port
+}
+
+// SetNetwork says where INFO finds the counters of the network front end.
+func (s *Server) SetNetwork(stats func() NetworkStats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.network = stats
 }
 
 func (s *Server) pid() int { return os.Getpid() }
@@ -101,7 +138,17 @@ func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
 	if cl == nil {
 		return nil
 	}
-	if !cl.authenticated() && c.Info().Flags&engine.NoAuth == 0 {
+	if err := s.failing.Load(); err != nil {
+		return *err
+	}
+	spec := c.Info()
+	if cl.last.Load() != spec {
+		cl.last.Store(spec)
+	}
+	if s.asleep.Load() != nil && !es.InTxn() {
+		s.awaitNap(es)
+	}
+	if spec.Flags&engine.NoAuth == 0 && !cl.authenticated() {
 		return errNoAuth
 	}
 	return nil
@@ -110,8 +157,19 @@ func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
 // Ran takes note of a command that ran; see engine.Gate.
 func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, d time.Duration, _ error) {
 	s.commands.Add(1)
-	es.Took(c.Info(), d)
-	if cl := client(es); cl != nil {
-		cl.ran(c)
+	spec := c.Info()
+	es.Took(spec, d)
+	if s.tracking.Load() {
+		s.latency.note(es.Lane(), spec, d)
 	}
+}
+
+// resetStats is CONFIG RESETSTAT.
+func (s *Server) resetStats() {
+	s.engine.ResetStats()
+	s.commands.Store(0)
+	s.connections.Store(0)
+	s.peak.Store(0)
+	s.lastOps.Store(nil)
+	s.latency.reset()
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -426,4 +427,24 @@ func (s *Session) execQueued(q *Queued, w *Reply) {
 	}
 	s.args = Args{words: q.words, first: q.first, i: q.first}
 	s.run(q.c, q.words, w)
+}
+
+// AtRest returns an error that says what is watched, waited for or locked. It is
+// for tests, at a moment when nothing should be.
+func (e *Engine) AtRest() error {
+	for i := range e.shards {
+		sh := &e.shards[i]
+		if !sh.mu.TryLock() {
+			return fmt.Errorf("shard %d is locked", i)
+		}
+		watched, waited := len(sh.watch), len(sh.waiters)
+		sh.mu.Unlock()
+		if watched != 0 || waited != 0 {
+			return fmt.Errorf("in shard %d %d keys are watched, %d waited for", i, watched, waited)
+		}
+	}
+	if n := e.open.n.Load(); n != 0 {
+		return fmt.Errorf("%d transactions are open", n)
+	}
+	return nil
 }

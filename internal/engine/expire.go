@@ -157,7 +157,7 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 		return false, true
 	}
 	t := e.newTxn(e.self, 0)
-	t.held.write, t.keys.all, t.write, t.now = 1<<shard, true, true, now
+	t.held.write, t.keys.all, t.write, t.reaps, t.now = 1<<shard, true, true, true, now
 	var waited []dbKey // their waiters may need other shards
 	due := int64(0)
 	for db, tab := range sh.tables {
@@ -175,7 +175,6 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 				t.expire(&keyRef{k, maphash.String(e.seed, k.key), modeWrite}, tab, h)
 				t.commit()
 				t.resetBatch()
-				t.expired = t.expired[:0]
 			}) || more
 			e.settle(tableRef{shard, db})
 		}
@@ -184,7 +183,6 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 		}
 	}
 	e.expiry.arm(shard, due)
-	t.expired = nil
 	t.leave()
 	e.reap(waited)
 	return more, false
@@ -194,14 +192,14 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 func (e *Engine) reap(keys []dbKey) {
 	for _, k := range keys {
 		t := e.newTxn(e.self, k.db)
-		t.excl, t.write = true, true
+		t.excl, t.write, t.reaps = true, true, true
 		t.keys.Write(k.key)
 		at := t.keys.list[0]
 		if t.acquire(lockSet{}) != nil {
 			return
 		}
 		t.lookup(&at) // with the shard held for writing, this deletes it
-		t.done, t.expired = true, nil
+		t.done = true
 		t.finish()
 	}
 }

@@ -67,3 +67,16 @@ func (e *Engine) Backlog() Backlog {
 	}
 	return b
 }
+
+// Raw returns what lies at key, and the memory that it takes, whether it has
+// expired or not: nobody else looks so, and a look changes nothing. Size is 0
+// where there is nothing. It is for DEBUG and MEMORY USAGE.
+func (t *Txn) Raw(key string) (it Item, size int) {
+	at := t.ref(t.db, key)
+	if tab := t.e.shards[at.shard()].tables[at.db]; tab != nil {
+		if h := tab.Find(at.hash, at.key); h != 0 {
+			return itemOf(&tab.View, t.db, h), tab.Size(h)
+		}
+	}
+	return it, 0
+}

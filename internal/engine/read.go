@@ -47,7 +47,9 @@ func (t *Txn) meetExpired(at *keyRef, tab *hashtable.Table, h hashtable.Handle) 
 // expire deletes an expired key.
 func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
 	t.publish(at, tab, h, 0)
-	t.expired = append(t.expired, cloneKey(at.dbKey)) // should the command fail, and this be undone
+	if !t.reaps {
+		t.expired = append(t.expired, cloneKey(at.dbKey)) // should the command fail, and this be undone
+	}
 	t.counts.expired.Add(1)
 	db := t.db
 	t.db = at.db

@@ -30,6 +30,7 @@ type Txn struct {
 	reading bool // the command only reads: its lookups are hits and misses
 	keeps   bool // the command's result may borrow from what it replaces
 	done    bool // Run came back
+	reaps   bool // it deletes what has expired, and nothing else
 	named   []keyRef
 	plan    *Queue // it only notes the keys
 
@@ -71,7 +72,7 @@ var txns = sync.Pool{New: func() any { return &Txn{lane: nextLane()} }}
 func (e *Engine) newTxn(s *Session, db int) *Txn {
 	t := txns.Get().(*Txn)
 	t.e, t.s, t.db, t.counts = e, s, db, &e.stats.lane[t.lane]
-	t.write, t.excl, t.reading, t.keeps, t.done, t.dirty, t.hits, t.misses = false, false, false, false, false, 0, 0, 0
+	t.write, t.excl, t.reading, t.keeps, t.done, t.reaps, t.dirty, t.hits, t.misses = false, false, false, false, false, false, 0, 0, 0
 	t.keys.reset(e, db)
 	return t
 }

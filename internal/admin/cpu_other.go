@@ -1,0 +1,6 @@
+//go:build !unix
+
+package admin
+
+// cpuTimes is not known here: zeros.
+func cpuTimes() CPUInfo { return CPUInfo{} }

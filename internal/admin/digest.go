@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"crypto/sha1"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/larderdb/larder/internal/engine"
+)
+
+// A Digest is what DEBUG DIGEST answers: the same for the same data, whatever
+// the order in which it came. It is Redis's own, digit for digit:
+//
+//	all      exclusive or of each database's number and of each key's digest
+//	key      its name mixed in, then its value's type and contents; an expiry,
+//	         whenever it is, leaves a mark
+//	mix      exclusive or with the SHA-1 of the new bytes, then the SHA-1 of that:
+//	         the order counts
+type Digest [sha1.Size]byte
+
+func (d *Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// add adds bytes without regard to order.
+func (d *Digest) add(b []byte) {
+	sum := sha1.Sum(b)
+	for i := range d {
+		d[i] ^= sum[i]
+	}
+}
+
+// mix adds bytes whose order counts.
+func (d *Digest) mix(b []byte) {
+	d.add(b)
+	*d = sha1.Sum(d[:])
+}
+
+func (d *Digest) mixInt(n uint32) {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], n)
+	d.mix(b[:])
+}
+
+// A digestType says how the values of a type are mixed in: the code by which
+// Redis knows the type, and the contents.
+type digestType struct {
+	code uint32
+	mix  func(*Digest, engine.Value)
+}
+
+// digestTypes has an entry for each type that can be digested.
+var digestTypes = map[engine.Type]digestType{
+	engine.TypeString: {0, func(d *Digest, v engine.Value) {
+		d.mix([]byte(v.Str().String()))
+	}},
+}
+
+// value mixes in a value, and that it expires.
+func (d *Digest) value(it engine.Item) error {
+	t, ok := digestTypes[it.Value.Type()]
+	if !ok {
+		return fmt.Errorf("there is no digest for the type %s yet", it.Value.Type())
+	}
+	d.mixInt(t.code)
+	t.mix(d, it.Value)
+	if it.ExpireAt != 0 {
+		d.add([]byte("!!expire!!"))
+	}
+	return nil
+}
+
+// opDigest is DEBUG DIGEST.
+var opDigest = &engine.Op[struct{}, Digest]{
+	Spec: engine.Spec{Name: "DEBUG DIGEST", Flags: engine.ReadOnly | engine.OnSnapshot},
+	Keys: func(k *engine.KeySet, _ struct{}) { k.All() },
+	Run: func(t *engine.Txn, _ struct{}) (all Digest, err error) {
+		for db := range t.Engine().Databases() {
+			empty := true
+			for key, it := range t.All(db) {
+				if empty {
+					all.mixInt(uint32(db))
+					empty = false
+				}
+				var d Digest
+				d.mix([]byte(key))
+				if err := d.value(it); err != nil {
+					return all, err
+				}
+				all.add(d[:])
+			}
+		}
+		return all, nil
+	},
+}
+
+// opDigestValues is DEBUG DIGEST-VALUE: zeros for a key that does not exist. As in
+// Redis it sees a key that has expired and was not deleted yet.
+var opDigestValues = &engine.Op[[]string, []Digest]{
+	Spec: engine.Spec{Name: "DEBUG DIGEST-VALUE", Flags: engine.ReadOnly},
+	Keys: (*engine.KeySet).ReadAll,
+	Run: func(t *engine.Txn, keys []string) ([]Digest, error) {
+		ds := make([]Digest, len(keys))
+		for i, key := range keys {
+			it, size := t.Raw(key)
+			if size == 0 {
+				continue
+			}
+			if err := ds[i].value(it); err != nil {
+				return nil, err
+			}
+		}
+		return ds, nil
+	},
+}

@@ -1,0 +1,613 @@
+package admin
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/larderdb/larder/internal/engine"
+)
+
+// What the server tells of itself: INFO.
+
+// Info is what INFO says, as far as it is not the same for every larder.
+type Info struct {
+	Server      ServerInfo
+	Clients     ClientsInfo
+	Memory      MemoryInfo
+	Persistence PersistenceInfo
+	Stats       StatsInfo
+	Replication ReplicationInfo
+	CPU         CPUInfo
+	Commands    []CommandInfo    // those that were called, by name
+	Errors      map[string]int64 // error replies by code
+	Keyspace    []KeyspaceInfo   // databases that hold keys
+}
+
+// ServerInfo is about the process.
+type ServerInfo struct {
+	PID        int
+	RunID      string
+	Port       int // 0: there is no listener
+	Now        time.Time
+	Uptime     time.Duration
+	Hz         int64
+	LRUClock   uint32
+	Executable string
+	ConfigFile string
+}
+
+// ClientsInfo is about connections.
+type ClientsInfo struct {
+	Connected             int
+	Max                   int64
+	LargestIn, LargestOut int // bytes in the buffers of one connection, now
+	Blocked               int64
+}
+
+// MemoryInfo is in bytes. Used is larder's own count, which follows every
+// change at once: Keyspace, Clients and a fixed Base.
+type MemoryInfo struct {
+	Used, Keyspace, Clients, Base int64
+	Peak                          int64 // as far as anybody looked: see Client.seen
+	RSS                           int64 // of the whole process, which may be more than larder
+	System                        int64 // of the machine; 0: not known
+	Backlog                       int64
+	Max                           int64 // 0: no limit
+	Policy                        string
+}
+
+// PersistenceInfo is about saving, which is not there yet: Changes counts on.
+type PersistenceInfo struct{ LastSave time.Time }
+
+// StatsInfo counts what has happened since the start or CONFIG RESETSTAT.
+type StatsInfo struct {
+	Connections, Commands int64
+	OpsPerSecond          int64
+	Network               NetworkStats
+	Hits, Misses          int64
+	Expired, Evicted      int64
+	ErrorReplies          int64
+	Snapshots             int
+}
+
+// ReplicationInfo is about the journal.
+type ReplicationInfo struct {
+	ID      string
+	Offset  int64
+	Backlog engine.Backlog
+}
+
+// CPUInfo is the time that the process has used, and the children it has waited
+// for.
+type CPUInfo struct{ Sys, User, ChildrenSys, ChildrenUser time.Duration }
+
+// CommandInfo is about one command. Percentiles are those that
+// latency-tracking-info-percentiles asks for, in its order; nil where nothing
+// was measured.
+type CommandInfo struct {
+	Name string
+	engine.CommandStats
+	Percentiles []time.Duration
+}
+
+// KeyspaceInfo is about one database. MeanTTL is an estimate from samples, in
+// milliseconds: a time of expiry may be further away than a time.Duration can
+// say.
+type KeyspaceInfo struct {
+	DB             int
+	Keys, Expiring int64
+	MeanTTL        int64
+}
+
+const (
+	// memoryBase is what larder counts for itself, empty.
+	memoryBase = 512 << 10
+
+	ttlSamples = 256 // for KeyspaceInfo.MeanTTL
+)
+
+// Info tells how things are.
+func (s *Server) Info() Info {
+	e := s.engine
+	st := e.Stats()
+	in := Info{
+		Server: ServerInfo{
+			PID: s.pid(), RunID: s.runID, Now: e.Now(), Uptime: time.Since(s.started), Hz: s.conf.Int("hz"),
+			LRUClock: e.AccessTime() & (1<<24 - 1), ConfigFile: s.conf.File(),
+		},
+		Persistence: PersistenceInfo{LastSave: s.started},
+		Stats: StatsInfo{
+			Connections: s.connections.Load(), Commands: s.commands.Load(), OpsPerSecond: s.opsPerSecond(),
+			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, ErrorReplies: st.ErrorReplies,
+			Snapshots: e.Snapshots(),
+		},
+		Replication: ReplicationInfo{ID: *s.replID.Load(), Offset: e.Offset(), Backlog: e.Backlog()},
+		CPU:         cpuTimes(),
+		Errors:      st.Errors,
+	}
+	in.Server.Executable, _ = os.Executable() // unknown on some systems
+	in.Clients, in.Memory = s.clientsInfo(), s.memoryInfo()
+	in.Clients.Blocked = st.Blocked
+	s.mu.Lock()
+	in.Server.Port = s.port
+	network := s.network
+	s.mu.Unlock()
+	if network != nil {
+		in.Stats.Network = network()
+	}
+	ps := s.percentiles()
+	for _, name := range slices.Sorted(maps.Keys(st.Commands)) {
+		in.Commands = append(in.Commands, CommandInfo{
+			name, st.Commands[name], s.latency.percentiles(e.Commands()[name].Info(), ps),
+		})
+	}
+	for db := range e.Databases() {
+		if keys, expiring := e.Size(db); keys != 0 {
+			in.Keyspace = append(in.Keyspace, KeyspaceInfo{db, keys, expiring, e.MeanTTL(db, ttlSamples)})
+		}
+	}
+	return in
+}
+
+func (s *Server) clientsInfo() (c ClientsInfo) {
+	c.Max = s.conf.Int("maxclients")
+	for _, cl := range s.list() {
+		z := cl.t.Sizes()
+		c.Connected++
+		c.LargestIn = max(c.LargestIn, z.QueryUsed+z.QueryFree)
+		c.LargestOut = max(c.LargestOut, z.OutputFixed+z.OutputQueued)
+	}
+	return c
+}
+
+func (s *Server) memoryInfo() MemoryInfo {
+	e := s.engine
+	m := MemoryInfo{
+		Keyspace: e.Used(), Base: memoryBase, RSS: residentMemory(), System: systemMemory(),
+		Max: e.MaxMemory(), Policy: e.Policy().String(),
+	}
+	if b := e.Backlog(); b.Active {
+		m.Backlog = int64(b.Size)
+	}
+	for _, c := range s.list() {
+		m.Clients += c.memory(c.t.Sizes())
+	}
+	m.Used = m.Keyspace + m.Clients + m.Base + m.Backlog
+	m.Peak = s.raisePeak(m.Used)
+	return m
+}
+
+// raisePeak takes note of how much memory is in use, and returns the most ever.
+func (s *Server) raisePeak(used int64) int64 {
+	for {
+		was := s.peak.Load()
+		if used <= was || s.peak.CompareAndSwap(was, used) {
+			return max(used, was)
+		}
+	}
+}
+
+// notePeak looks at the memory of the keyspace, and leaves that of clients out:
+// it is called by every client, once a second.
+func (s *Server) notePeak() { s.raisePeak(s.engine.Used() + memoryBase) }
+
+// An opsMark is when somebody last asked for the rate of commands.
+type opsMark struct {
+	at       time.Time
+	commands int64
+	rate     int64
+}
+
+// opsPerSecond is the rate of commands since it was last asked for, if that is a
+// tenth of a second ago or more: nothing ticks here to take samples.
+func (s *Server) opsPerSecond() int64 {
+	was := s.lastOps.Load()
+	if was == nil {
+		was = &opsMark{at: s.started}
+	}
+	now, n := time.Now(), s.commands.Load()
+	d := now.Sub(was.at)
+	if d < 100*time.Millisecond {
+		return was.rate
+	}
+	rate := int64(float64(max(0, n-was.commands)) / d.Seconds())
+	s.lastOps.Store(&opsMark{now, n, rate})
+	return rate
+}
+
+// percentiles are those of latency-tracking-info-percentiles.
+func (s *Server) percentiles() (ps []float64) {
+	for _, w := range s.conf.Words("latency-tracking-info-percentiles") {
+		if p, err := strconv.ParseFloat(w, 64); err == nil {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// A section of INFO.
+type section struct {
+	name  string
+	extra bool // only in "all" and by name
+	write func(*infoText, *Server, *Info)
+}
+
+var sections = []section{
+	{"Server", false, infoServer},
+	{"Clients", false, infoClients},
+	{"Memory", false, infoMemory},
+	{"Persistence", false, infoPersistence},
+	{"Stats", false, infoStats},
+	{"Replication", false, infoReplication},
+	{"CPU", false, infoCPU},
+	{"Modules", false, func(*infoText, *Server, *Info) {}},
+	{"Commandstats", true, infoCommandstats},
+	{"Errorstats", false, infoErrorstats},
+	{"Latencystats", true, infoLatencystats},
+	{"Cluster", false, func(t *infoText, _ *Server, _ *Info) { t.field("cluster_enabled", 0) }},
+	{"Keyspace", false, infoKeyspace},
+}
+
+var _ = add(&engine.Ctl{
+	Spec: engine.Spec{
+		Name: "INFO", Arity: -1, Flags: engine.Loading | engine.Stale, ACL: "dangerous", Group: "server", Since: "1.0.0",
+		Complexity: "O(1)", Syntax: "[section:string...]", Summary: "Tells about the server, section by section.",
+		Tips: []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"},
+	},
+	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+		w.Verbatim("txt", server(s).InfoText(a.Rest()...))
+		return nil
+	},
+})
+
+// InfoText is INFO: the sections asked for, in INFO's own order. None asks for
+// the default ones.
+func (s *Server) InfoText(asked ...string) string {
+	wanted := func(sec section) bool {
+		return slices.ContainsFunc(asked, func(name string) bool {
+			switch strings.ToLower(name) {
+			case "all", "everything":
+				return true
+			case "default":
+				return !sec.extra
+			}
+			return strings.EqualFold(name, sec.name)
+		})
+	}
+	if len(asked) == 0 {
+		asked = []string{"default"}
+	}
+	var in *Info
+	var t infoText
+	for _, sec := range sections {
+		if !wanted(sec) {
+			continue
+		}
+		if in == nil {
+			all := s.Info()
+			in = &all
+		}
+		t.section(sec.name)
+		sec.write(&t, s, in)
+	}
+	return string(t.b)
+}
+
+// infoText is INFO's form: fields of a name and a value in sections, with lines
+// that end in CRLF.
+type infoText struct{ b []byte }
+
+func (t *infoText) section(name string) {
+	if len(t.b) != 0 {
+		t.b = append(t.b, "\r\n"...)
+	}
+	t.b = append(append(append(t.b, "# "...), name...), "\r\n"...)
+}
+
+func (t *infoText) field(name string, value any) {
+	t.b = fmt.Appendf(t.b, "%s:%v\r\n", name, value)
+}
+
+// fields writes pairs of a name and a value.
+func (t *infoText) fields(pairs ...any) {
+	for i := 0; i < len(pairs); i += 2 {
+		t.field(pairs[i].(string), pairs[i+1])
+	}
+}
+
+// bytes writes a number of bytes twice, for programs and for people.
+func (t *infoText) bytes(name string, n int64) {
+	t.fields(name, n, name+"_human", human(n))
+}
+
+// human is a number of bytes in the largest unit that it fills.
+func human(n int64) string {
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + "B"
+	}
+	f, units := float64(n)/1024, "KMGTP"
+	for f >= 1024 && len(units) > 1 {
+		f, units = f/1024, units[1:]
+	}
+	return fmt.Sprintf("%.2f%c", f, units[0])
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
+
+// percent is a share of the whole in per cent; nothing has no share.
+func percent(part, whole int64) string {
+	if whole == 0 {
+		return "0.00%"
+	}
+	return fmt.Sprintf("%.2f%%", float64(part)/float64(whole)*100)
+}
+
+func infoServer(t *infoText, _ *Server, in *Info) {
+	sv := &in.Server
+	t.fields(
+		"redis_version", Version,
+		"redis_git_sha1", "00000000",
+		"redis_git_dirty", 0,
+		"redis_build_id", "larder",
+		"redis_mode", "standalone",
+		"os", runtime.GOOS+" "+runtime.GOARCH,
+		"arch_bits", strconv.IntSize,
+		"monotonic_clock", "Go time",
+		"multiplexing_api", "Go net",
+		"atomicvar_api", "Go sync/atomic",
+		"go_version", runtime.Version(),
+		"process_id", sv.PID,
+		"process_supervised", "no",
+		"run_id", sv.RunID,
+		"tcp_port", sv.Port,
+		"server_time_usec", sv.Now.UnixMicro(),
+		"uptime_in_seconds", int64(sv.Uptime/time.Second),
+		"uptime_in_days", int64(sv.Uptime/(24*time.Hour)),
+		"hz", sv.Hz,
+		"configured_hz", sv.Hz,
+		"lru_clock", sv.LRUClock,
+		"executable", sv.Executable,
+		"config_file", sv.ConfigFile,
+		"io_threads_active", 0,
+	)
+}
+
+func infoClients(t *infoText, _ *Server, in *Info) {
+	c := &in.Clients
+	t.fields(
+		"connected_clients", c.Connected,
+		"cluster_connections", 0,
+		"maxclients", c.Max,
+		"client_recent_max_input_buffer", c.LargestIn,
+		"client_recent_max_output_buffer", c.LargestOut,
+		"blocked_clients", c.Blocked,
+		"tracking_clients", 0,
+		"clients_in_timeout_table", 0,
+	)
+}
+
+func infoMemory(t *infoText, _ *Server, in *Info) {
+	m := &in.Memory
+	overhead := m.Base + m.Clients + m.Backlog
+	t.bytes("used_memory", m.Used)
+	t.bytes("used_memory_rss", m.RSS)
+	t.bytes("used_memory_peak", m.Peak)
+	t.fields(
+		"used_memory_peak_perc", percent(m.Used, m.Peak),
+		"used_memory_overhead", overhead,
+		"used_memory_startup", m.Base,
+		"used_memory_dataset", m.Keyspace,
+		"used_memory_dataset_perc", percent(m.Keyspace, m.Used-m.Base),
+		"allocator_allocated", m.Used,
+		"allocator_active", m.Used,
+		"allocator_resident", m.Used,
+	)
+	t.bytes("total_system_memory", m.System)
+	t.fields("used_memory_lua", 0, "used_memory_vm_eval", 0, "used_memory_lua_human", "0B",
+		"used_memory_scripts_eval", 0, "number_of_cached_scripts", 0, "number_of_functions", 0, "number_of_libraries", 0,
+		"used_memory_vm_functions", 0, "used_memory_vm_total", 0, "used_memory_vm_total_human", "0B",
+		"used_memory_functions", 0)
+	t.bytes("used_memory_scripts", 0)
+	t.bytes("maxmemory", m.Max)
+	t.fields(
+		"maxmemory_policy", m.Policy,
+		"allocator_frag_ratio", "1.00",
+		"allocator_frag_bytes", 0,
+		"allocator_rss_ratio", "1.00",
+		"allocator_rss_bytes", 0,
+		"rss_overhead_ratio", "1.00",
+		"rss_overhead_bytes", 0,
+		"mem_fragmentation_ratio", "1.00",
+		"mem_fragmentation_bytes", 0,
+		"mem_not_counted_for_evict", m.Used-m.Keyspace,
+		"mem_replication_backlog", m.Backlog,
+		"mem_total_replication_buffers", m.Backlog,
+		"mem_clients_slaves", 0,
+		"mem_clients_normal", m.Clients,
+		"mem_cluster_links", 0,
+		"mem_aof_buffer", 0,
+		"mem_allocator", "larder",
+		"active_defrag_running", 0,
+		"lazyfree_pending_objects", 0,
+		"lazyfreed_objects", 0,
+	)
+}
+
+func infoPersistence(t *infoText, _ *Server, in *Info) {
+	t.fields(
+		"loading", 0,
+		"async_loading", 0,
+		"current_cow_peak", 0,
+		"current_cow_size", 0,
+		"current_cow_size_age", 0,
+		"current_fork_perc", "0.00",
+		"current_save_keys_processed", 0,
+		"current_save_keys_total", 0,
+		"rdb_changes_since_last_save", 0,
+		"rdb_bgsave_in_progress", 0,
+		"rdb_last_save_time", in.Persistence.LastSave.Unix(),
+		"rdb_last_bgsave_status", "ok",
+		"rdb_last_bgsave_time_sec", -1,
+		"rdb_current_bgsave_time_sec", -1,
+		"rdb_saves", 0,
+		"rdb_last_cow_size", 0,
+		"rdb_last_load_keys_expired", 0,
+		"rdb_last_load_keys_loaded", 0,
+		"aof_enabled", 0,
+		"aof_rewrite_in_progress", 0,
+		"aof_rewrite_scheduled", 0,
+		"aof_last_rewrite_time_sec", -1,
+		"aof_current_rewrite_time_sec", -1,
+		"aof_last_bgrewrite_status", "ok",
+		"aof_rewrites", 0,
+		"aof_rewrites_consecutive_failures", 0,
+		"aof_last_write_status", "ok",
+		"aof_last_cow_size", 0,
+		"module_fork_in_progress", 0,
+		"module_fork_last_cow_size", 0,
+	)
+}
+
+func infoStats(t *infoText, _ *Server, in *Info) {
+	st := &in.Stats
+	t.fields(
+		"total_connections_received", st.Connections+st.Network.Rejected,
+		"total_commands_processed", st.Commands,
+		"instantaneous_ops_per_sec", st.OpsPerSecond,
+		"total_net_input_bytes", st.Network.BytesIn,
+		"total_net_output_bytes", st.Network.BytesOut,
+		"total_net_repl_input_bytes", 0,
+		"total_net_repl_output_bytes", 0,
+		"instantaneous_input_kbps", "0.00",
+		"instantaneous_output_kbps", "0.00",
+		"instantaneous_input_repl_kbps", "0.00",
+		"instantaneous_output_repl_kbps", "0.00",
+		"rejected_connections", st.Network.Rejected,
+		"sync_full", 0,
+		"sync_partial_ok", 0,
+		"sync_partial_err", 0,
+		"expired_keys", st.Expired,
+		"expired_stale_perc", "0.00",
+		"expired_time_cap_reached_count", 0,
+		"expire_cycle_cpu_milliseconds", 0,
+		"evicted_keys", st.Evicted,
+		"evicted_clients", 0,
+		"total_eviction_exceeded_time", 0,
+		"current_eviction_exceeded_time", 0,
+		"keyspace_hits", st.Hits,
+		"keyspace_misses", st.Misses,
+		"pubsub_channels", 0,
+		"pubsub_patterns", 0,
+		"pubsubshard_channels", 0,
+		"latest_fork_usec", 0,
+		"total_forks", 0,
+		"migrate_cached_sockets", 0,
+		"slave_expires_tracked_keys", 0,
+		"active_defrag_hits", 0,
+		"active_defrag_misses", 0,
+		"active_defrag_key_hits", 0,
+		"active_defrag_key_misses", 0,
+		"total_active_defrag_time", 0,
+		"current_active_defrag_time", 0,
+		"tracking_total_keys", 0,
+		"tracking_total_items", 0,
+		"tracking_total_prefixes", 0,
+		"unexpected_error_replies", 0,
+		"total_error_replies", st.ErrorReplies,
+		"dump_payload_sanitizations", 0,
+		"total_reads_processed", 0,
+		"total_writes_processed", 0,
+		"io_threaded_reads_processed", 0,
+		"io_threaded_writes_processed", 0,
+		"reply_buffer_shrinks", 0,
+		"reply_buffer_expands", 0,
+		"open_snapshots", st.Snapshots,
+	)
+}
+
+func infoReplication(t *infoText, s *Server, in *Info) {
+	r := &in.Replication
+	active, size := 0, s.conf.Bytes("repl-backlog-size")
+	if r.Backlog.Active {
+		active, size = 1, int64(r.Backlog.Size)
+	}
+	t.fields(
+		"role", "master",
+		"connected_slaves", 0,
+		"master_failover_state", "no-failover",
+		"master_replid", r.ID,
+		"master_replid2", strings.Repeat("0", 40),
+		"master_repl_offset", r.Offset,
+		"second_repl_offset", -1,
+		"repl_backlog_active", active,
+		"repl_backlog_size", size,
+		"repl_backlog_first_byte_offset", r.Backlog.First,
+		"repl_backlog_histlen", r.Backlog.Length,
+	)
+}
+
+func infoCPU(t *infoText, _ *Server, in *Info) {
+	c := &in.CPU
+	t.fields(
+		"used_cpu_sys", seconds(c.Sys),
+		"used_cpu_user", seconds(c.User),
+		"used_cpu_sys_children", seconds(c.ChildrenSys),
+		"used_cpu_user_children", seconds(c.ChildrenUser),
+	)
+}
+
+func infoCommandstats(t *infoText, _ *Server, in *Info) {
+	for _, c := range in.Commands {
+		usec, mean := c.Time.Microseconds(), 0.0
+		if c.Calls != 0 {
+			mean = float64(usec) / float64(c.Calls)
+		}
+		t.field("cmdstat_"+c.Name, fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+			c.Calls, usec, mean, c.Rejected, c.Failed))
+	}
+}
+
+// maxErrors is how many codes of errors INFO lists.
+const maxErrors = 128
+
+func infoErrorstats(t *infoText, _ *Server, in *Info) {
+	for i, code := range slices.Sorted(maps.Keys(in.Errors)) {
+		if i == maxErrors {
+			break
+		}
+		t.field("errorstat_"+code, fmt.Sprintf("count=%d", in.Errors[code]))
+	}
+}
+
+func infoLatencystats(t *infoText, s *Server, in *Info) {
+	if !s.tracking.Load() {
+		return
+	}
+	ps := s.percentiles()
+	for _, c := range in.Commands {
+		if c.Percentiles == nil {
+			continue
+		}
+		var b []byte
+		for i, d := range c.Percentiles {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(strconv.AppendFloat(append(b, 'p'), ps[i], 'g', -1, 64), '=')
+			b = strconv.AppendFloat(b, float64(d)/float64(time.Microsecond), 'f', 3, 64)
+		}
+		t.field("latency_percentiles_usec_"+c.Name, string(b))
+	}
+}
+
+func infoKeyspace(t *infoText, _ *Server, in *Info) {
+	for _, k := range in.Keyspace {
+		t.field(fmt.Sprintf("db%d", k.DB), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d", k.Keys, k.Expiring, k.MeanTTL))
+	}
+}

@@ -1,0 +1,156 @@
+package admin_test
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/larderdb/larder/internal/redistest"
+)
+
+// TestInfoFields holds the names of INFO's fields to those of a redis-server.
+func TestInfoFields(t *testing.T) {
+	theirs := fields(verbatim(redistest.Start(t).NewClient(t, 2).Do("INFO")))
+	ours := fields(verbatim(open(t).peer(t).Do("INFO")))
+	// What is about C, or about threads that are none here.
+	missing := map[string]bool{"gcc_version": true, "used_cpu_sys_main_thread": true, "used_cpu_user_main_thread": true}
+	added := map[string]bool{"go_version": true, "open_snapshots": true}
+	for name, section := range theirs {
+		if ours[name] != section && !missing[name] {
+			t.Errorf("%s of section %s is in section %q here", name, section, ours[name])
+		}
+	}
+	for name := range ours {
+		if theirs[name] == "" && !added[name] {
+			t.Errorf("redis-server has no %s", name)
+		}
+	}
+}
+
+// fields returns the section that each field stands in.
+func fields(info string) map[string]string {
+	m, section := map[string]string{}, ""
+	for line := range strings.SplitSeq(info, "\r\n") {
+		if s, ok := strings.CutPrefix(line, "# "); ok {
+			section = s
+		} else if name, _, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(name, "db") && !strings.HasPrefix(name, "errorstat_") {
+			m[name] = section
+		}
+	}
+	return m
+}
+
+func TestInfoSections(t *testing.T) {
+	p := open(t).peer(t)
+	names := func(words ...string) (out []string) {
+		text := verbatim(p.Do(append([]string{"INFO"}, words...)...))
+		for line := range strings.SplitSeq(text, "\n") {
+			if s, ok := strings.CutPrefix(line, "# "); ok {
+				out = append(out, strings.TrimSuffix(s, "\r"))
+			}
+		}
+		if strings.Count(text, "\n") != strings.Count(text, "\r\n") {
+			t.Errorf("INFO %s has lines that do not end in CRLF", words)
+		}
+		return out
+	}
+	all := []string{"Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Commandstats",
+		"Errorstats", "Latencystats", "Cluster", "Keyspace"}
+	byDefault := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == "Commandstats" || s == "Latencystats" })
+	for _, test := range []struct {
+		words string
+		want  []string
+	}{
+		{"", byDefault}, {"default", byDefault}, {"all", all}, {"EVERYTHING", all}, {"keyspace Server nope", []string{"Server", "Keyspace"}},
+		{"nope", nil}, {"cpu CPU", []string{"CPU"}},
+	} {
+		if got := names(strings.Fields(test.words)...); !slices.Equal(got, test.want) {
+			t.Errorf("INFO %s has the sections %s", test.words, got)
+		}
+	}
+}
+
+func TestInfoValues(t *testing.T) {
+	s := open(t)
+	p, other := s.peer(t), s.peer(t)
+	other.queued.Store(1 << 20)
+	info := func(name string) string { return field(verbatim(p.Do("INFO", "all")), name, ":") }
+	number := func(name string) int {
+		n, err := strconv.Atoi(info(name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		return n
+	}
+	before, peak := number("used_memory"), number("used_memory_peak")
+	if clients := number("mem_clients_normal"); clients < 1<<20 || before < clients {
+		t.Errorf("mem_clients_normal = %d, used_memory = %d", clients, before)
+	}
+	p.Do("SET", "big", strings.Repeat("x", 1<<20))
+	if now := number("used_memory"); now < before+1<<20 {
+		t.Errorf("used_memory = %d after a megabyte, %d before", now, before)
+	}
+	p.Do("DEL", "big")
+	if after := number("used_memory_peak"); after < peak+1<<20 {
+		t.Errorf("used_memory_peak = %d, once %d", after, peak)
+	}
+	p.Do("SET", "t", "v", "PX", "100000")
+	p.Do("SET", "u", "v", "PXAT", "33177117420000")
+	p.Do("GET", "nope")
+	p.Do("NOSUCH")
+	p.Do("GET")
+	for name, want := range map[string]string{
+		"connected_clients": "2", "role": "master", "keyspace_misses": "1", "errorstat_ERR": "count=2", "total_error_replies": "2",
+		"redis_version": "7.0.15", "maxmemory_policy": "noeviction", "loading": "0", "cluster_enabled": "0", "mem_allocator": "larder",
+	} {
+		if got := info(name); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+	if got := info("cmdstat_get"); !strings.HasPrefix(got, "calls=1,usec=") || !strings.HasSuffix(got, ",rejected_calls=1,failed_calls=0") {
+		t.Errorf("cmdstat_get = %s", got)
+	}
+	if got := info("latency_percentiles_usec_get"); !strings.HasPrefix(got, "p50=") || !strings.Contains(got, ",p99.9=") {
+		t.Errorf("latency_percentiles_usec_get = %s", got)
+	}
+	ttl := strings.TrimPrefix(info("db0"), "keys=2,expires=2,avg_ttl=")
+	if n, err := strconv.ParseInt(ttl, 10, 64); err != nil || n < 1000 || n > 33177117420000 {
+		t.Errorf("db0 = %s", info("db0"))
+	}
+	p.check(`
+		CONFIG SET latency-tracking-info-percentiles 25 -> OK
+		CONFIG SET latency-tracking no -> OK
+	`)
+	if got := info("latency_percentiles_usec_get"); got != "" {
+		t.Errorf("latency-tracking no leaves %s", got)
+	}
+	p.check(`CONFIG SET latency-tracking yes -> OK`)
+	if got := info("latency_percentiles_usec_get"); !strings.HasPrefix(got, "p25=") {
+		t.Errorf("latency_percentiles_usec_get = %s", got)
+	}
+	offset := number("master_repl_offset")
+	if id := info("master_replid"); len(id) != 40 || id == info("run_id") || offset != 0 {
+		t.Errorf("master_replid = %s, offset %d", id, offset)
+	}
+}
+
+func TestMemoryStats(t *testing.T) {
+	server := redistest.Start(t).NewClient(t, 3)
+	p := open(t).peer(t)
+	p.Do("HELLO", "3")
+	server.Do("SET", "k", "v")
+	p.Do("SET", "k", "v")
+	names := func(v redistest.Value) map[string]bool {
+		m := map[string]bool{}
+		for i := 0; i < len(v.Elems); i += 2 {
+			m[v.Elems[i].Str] = true
+		}
+		return m
+	}
+	want, got := names(server.Do("MEMORY", "STATS")), names(p.Do("MEMORY", "STATS"))
+	if !maps.Equal(want, got) {
+		t.Errorf("MEMORY STATS has\n%v\nand redis-server\n%v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+}
