@@ -12,10 +12,7 @@ import (
 
 // notLikeRedis lists where the table differs from redis-server 7.0.15 on
 // purpose: a command and a field of COMMAND INFO or DOCS, and why.
-var notLikeRedis = map[string]string{
-	"getset deprecated_since": "Spec does not say since when",
-	"substr deprecated_since": "Spec does not say since when",
-}
+var notLikeRedis = map[string]string{}
 
 // notCompared are fields that are prose, of which larder has its own or none.
 var notCompared = []string{"summary", "complexity", "history", "notes", "replaced_by", "subcommands"}

@@ -347,7 +347,7 @@ var opGetSet = add(&op[setArgs, setReply]{
 	Spec: spec{
 		Name: "GETSET", Arity: 3, Flags: write | denyOOM | fast, Keys: engine.One("RW ACCESS UPDATE"),
 		Group: "string", Since: "1.0.0", Complexity: "O(1)", Syntax: "key:key value:string",
-		Summary: "Writes a string and answers the one before.", Replaced: "SET with the GET option",
+		Summary: "Writes a string and answers the one before.", Deprecated: "6.2.0", Replaced: "SET with the GET option",
 	},
 	Parse: func(p *args) setArgs { return setArgs{key: p.Key(), value: p.String(), get: true} },
 	Keys:  opSet.Keys,

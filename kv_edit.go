@@ -171,7 +171,7 @@ var _ = add(&op[rangeArgs, engine.Str]{
 	Spec: spec{
 		Name: "SUBSTR", Arity: 4, Flags: readOnly, Keys: engine.One("RO ACCESS"),
 		Group: "string", Since: "1.0.0", Complexity: "O(N) for N bytes returned", Syntax: "key:key start:integer end:integer",
-		Summary: "Reads a part of a string, by its older name.", Replaced: "GETRANGE",
+		Summary: "Reads a part of a string, by its older name.", Deprecated: "2.0.0", Replaced: "GETRANGE",
 	},
 	Parse: opGetRange.Parse,
 	Keys:  opGetRange.Keys,

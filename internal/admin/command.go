@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,36 +13,23 @@ import (
 
 const commandFlags = engine.Loading | engine.Stale
 
-// COMMAND alone lists all commands, and so is no engine.Container, which cannot
-// be run: it finds its subcommands itself.
-var cmdCommand = add(&engine.Ctl{
+var _ = add(&engine.Container{
 	Spec: engine.Spec{
 		Name: "COMMAND", Arity: -1, Flags: commandFlags, ACL: "connection", Group: "server", Since: "2.8.13",
 		Complexity: "O(N) for N commands", Summary: "Describes all commands.", Tips: []string{"nondeterministic_output_order"},
 	},
+	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
+		t := s.Engine().Commands()
+		names := commandNames(t, false)
+		w.Array(len(names))
+		for _, name := range names {
+			replyCommandInfo(w, t, name)
+		}
+		return nil
+	},
 })
 
 func init() {
-	cmdCommand.Run = func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
-		t := s.Engine().Commands()
-		if a.Len() == 0 {
-			names := commandNames(t, false)
-			w.Array(len(names))
-			for _, name := range names {
-				replyCommandInfo(w, t, name)
-			}
-			return nil
-		}
-		words := a.Words()
-		sub, ok := t["command|"+strings.ToLower(a.String())].(*engine.Ctl)
-		if !ok {
-			return engine.Error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try COMMAND HELP.", words[1]))
-		}
-		if !arityFits(&sub.Spec, len(words)) {
-			return engine.Error("ERR wrong number of arguments for '" + sub.Lower() + "' command")
-		}
-		return sub.Run(s, engine.NewArgs(words, 2), w)
-	}
 	addHelp("COMMAND", "server", "5.0.0",
 		"(no subcommand)", "Describes all commands.",
 		"COUNT", "Counts the commands.",
@@ -304,6 +290,7 @@ func replyCommandDocs(w *engine.Reply, t engine.Table, c engine.Command) {
 		replySet(w, flags)
 		n++
 	}
+	put("deprecated_since", spec.Deprecated)
 	put("replaced_by", spec.Replaced)
 	if args, err := parseSyntax(spec); err == nil && args != nil {
 		w.Bulk("arguments")

@@ -147,14 +147,6 @@ func init() {
 			w.OK()
 			return nil
 		}})
-	// What these say holds in any case: there is nothing to switch.
-	for _, name := range []string{"PAUSE-CRON", "SET-SKIP-CHECKSUM-VALIDATION", "SET-DISABLE-DENY-SCRIPTS", "QUICKLIST-PACKED-THRESHOLD"} {
-		addDebug(name, debugCommand{min: 1, max: 1, use: name + " <value>", does: "Accepted, and without effect.",
-			run: func(_ *engine.Session, _ *engine.Args, w *engine.Reply) error {
-				w.OK()
-				return nil
-			}})
-	}
 	addDebug("HELP", debugCommand{run: func(_ *engine.Session, _ *engine.Args, w *engine.Reply) error {
 		var lines []string
 		for _, name := range debugOrder {

@@ -62,8 +62,12 @@ type MemoryInfo struct {
 	Policy                        string
 }
 
-// PersistenceInfo is about saving, which is not there yet: Changes counts on.
-type PersistenceInfo struct{ LastSave time.Time }
+// PersistenceInfo is about saving, which is not there yet: the last save is the
+// start.
+type PersistenceInfo struct {
+	LastSave time.Time
+	Changes  int64 // since then
+}
 
 // StatsInfo counts what has happened since the start or CONFIG RESETSTAT.
 type StatsInfo struct {
@@ -121,7 +125,7 @@ func (s *Server) Info() Info {
 			PID: s.pid(), RunID: s.runID, Now: e.Now(), Uptime: time.Since(s.started), Hz: s.conf.Int("hz"),
 			LRUClock: e.AccessTime() & (1<<24 - 1), ConfigFile: s.conf.File(),
 		},
-		Persistence: PersistenceInfo{LastSave: s.started},
+		Persistence: PersistenceInfo{LastSave: s.started, Changes: s.engine.Changes()},
 		Stats: StatsInfo{
 			Connections: s.connections.Load(), Commands: s.commands.Load(), OpsPerSecond: s.opsPerSecond(),
 			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, ErrorReplies: st.ErrorReplies,
@@ -449,7 +453,7 @@ func infoPersistence(t *infoText, _ *Server, in *Info) {
 		"current_fork_perc", "0.00",
 		"current_save_keys_processed", 0,
 		"current_save_keys_total", 0,
-		"rdb_changes_since_last_save", 0,
+		"rdb_changes_since_last_save", in.Persistence.Changes,
 		"rdb_bgsave_in_progress", 0,
 		"rdb_last_save_time", in.Persistence.LastSave.Unix(),
 		"rdb_last_bgsave_status", "ok",

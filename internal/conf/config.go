@@ -113,7 +113,10 @@ func (c *Config) Get(patterns ...string) []Pair {
 // time, and calls no hooks. It is for the options of a program that embeds
 // larder, before anything runs.
 func (c *Config) Preset(name, text string) error {
-	d := mustLookup(name)
+	d := lookup(name)
+	if d == nil {
+		return reason("Bad directive or wrong number of arguments")
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v, err := d.kind.read(d, d.split(text), c.value(d), false)

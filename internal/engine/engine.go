@@ -184,6 +184,14 @@ func (e *Engine) broke() { e.stats.broken.Store(true) }
 // Broken reports whether a command panicked while it changed a value.
 func (e *Engine) Broken() bool { return e.stats.broken.Load() }
 
+// Changes counts the changes of keys since the engine was made.
+func (e *Engine) Changes() (n int64) {
+	for i := range e.shards {
+		n += e.shards[i].changes.Load()
+	}
+	return n
+}
+
 // Used is the memory of the keyspace in bytes.
 func (e *Engine) Used() (n int64) {
 	for i := range e.shards {

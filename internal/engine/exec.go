@@ -389,7 +389,7 @@ func (t *Txn) openExec(flags Flag, w *watch) error {
 			t.keys.Read(k.key)
 		}
 	}
-	t.outer, t.write = true, flags&Write != 0
+	t.outer, t.write = true, flags&Write != 0 || t.keys.excl
 	if err := t.acquire(t.keys.locks(false)); err != nil {
 		return err
 	}

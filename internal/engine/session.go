@@ -131,7 +131,7 @@ func (s *Session) Exec(words [][]byte, w *Reply) {
 		s.reject(c, arity(c.Info()), w)
 		return
 	}
-	if _, ok := c.(*Container); ok {
+	if ct, ok := c.(*Container); ok && !ct.alone(words) {
 		s.reject(c, c.exec(s, NewArgs(words, 1), w), w)
 		return
 	}

@@ -25,8 +25,9 @@ type shard struct {
 	waiters map[dbKey][]*waiter
 	watch   map[dbKey][]watcher
 
-	used atomic.Int64 // bytes of all tables; written under mu
-	keys []dbCount    // by database; written under mu
+	changes atomic.Int64 // of keys, since the engine was made
+	used    atomic.Int64 // bytes of all tables; written under mu
+	keys    []dbCount    // by database; written under mu
 
 	_ [64]byte // its neighbour's lock lies in another cache line
 }

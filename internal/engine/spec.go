@@ -84,7 +84,8 @@ type Spec struct {
 	Complexity string
 	Syntax     string   // the arguments, in the notation of the documentation: "key value [NX | XX]"
 	Tips       []string // of COMMAND INFO
-	Replaced   string   // the command to use instead, for a deprecated one
+	Deprecated string   // the version that deprecated it
+	Replaced   string   // what to use instead, for a deprecated one
 
 	lower     string // the name as it is looked up
 	container string // what it is a subcommand of
@@ -169,16 +170,28 @@ func (t Table) Find(words [][]byte) (c Command, first int) {
 	return c, 1
 }
 
-// A Container is a command that is nothing but the common name of its
-// subcommands, such as CONFIG.
-type Container struct{ Spec }
+// A Container is a command that is the common name of its subcommands, such as
+// CONFIG.
+type Container struct {
+	Spec
+	Run func(*Session, *Args, *Reply) error // what the name alone does; nil: nothing
+}
 
 // Info is the container's entry in the table.
 func (c *Container) Info() *Spec { return &c.Spec }
 
-func (c *Container) exec(_ *Session, a *Args, _ *Reply) error {
+func (c *Container) exec(s *Session, a *Args, w *Reply) error {
+	if c.alone(a.words) {
+		err := c.Run(s, a, w)
+		s.e.stats.count(s.lane, &c.Spec, err)
+		return err
+	}
 	return Error(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", cut(a.words[1], 128), c.Name))
 }
+
+// alone reports whether words name the container and no subcommand, and that
+// means something.
+func (c *Container) alone(words [][]byte) bool { return c.Run != nil && len(words) == 1 }
 
 func (c *Container) plan(*Session, *Args, *KeySet) {}
 

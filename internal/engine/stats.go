@@ -68,6 +68,9 @@ func (l *lane) of(o *Spec) *commandCount {
 
 // count counts a call that was run, with its lookups.
 func (t *Txn) count(o *Spec, err error) {
+	if o.id == 0 {
+		return // no command, but a part of one
+	}
 	c := t.counts.of(o)
 	switch {
 	case t.hits == 1 && t.misses == 0 && err == nil:

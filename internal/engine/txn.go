@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -44,6 +45,7 @@ type Txn struct {
 	log     []undo
 	wrote   []tableRef
 	inPlace *hashtable.Table // the last one written in place, with nothing to account for
+	changes int              // of keys
 	effects int              // in batch
 	batch   []byte           // the effects, as RESP commands
 	firstDB int              // that batch begins with; SELECT, where needed, is in it
@@ -63,7 +65,7 @@ type Txn struct {
 }
 
 // A mark is a position to roll back to.
-type mark struct{ log, effects, batch, events, touched, marks, lastDB int }
+type mark struct{ log, changes, effects, batch, events, touched, marks, lastDB int }
 
 type tableRef struct{ shard, db int }
 
@@ -80,7 +82,7 @@ func (e *Engine) newTxn(s *Session, db int) *Txn {
 // free returns t to the pool.
 func (t *Txn) free() {
 	t.keys.reset(nil, 0)
-	t.e, t.s, t.now, t.held, t.end = nil, nil, 0, lockSet{}, 0
+	t.e, t.s, t.now, t.held, t.end, t.changes = nil, nil, 0, lockSet{}, 0, 0
 	if t.outer {
 		t.outer, t.undo, t.only, t.named, t.plan, t.mark, t.marks = false, false, false, nil, nil, mark{}, nil
 		clear(t.ownNames)
@@ -136,7 +138,7 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 	default:
 		t.keys.reset(s.e, s.DB)
 		t.db = s.DB
-		t.mark = mark{len(t.log), t.effects, len(t.batch), len(t.events), len(t.touched), len(t.marks), t.lastDB}
+		t.mark = mark{len(t.log), t.changes, t.effects, len(t.batch), len(t.events), len(t.touched), len(t.marks), t.lastDB}
 	}
 	t.excl, t.reading = o.Flags&(Write|MayBlock) != 0, o.Flags&ReadOnly != 0
 	t.keeps, t.done, t.dirty, t.hits, t.misses = keeps, false, 0, 0, 0
@@ -360,6 +362,9 @@ func (t *Txn) finish() {
 // leave drops the locks, and deletes what t, reading, met expired.
 func (t *Txn) leave() {
 	e, expired := t.e, t.expired
+	if t.changes != 0 {
+		e.shards[bits.TrailingZeros64(t.held.write)].changes.Add(int64(t.changes))
+	}
 	e.unlock(t.held)
 	if t.frozen != nil {
 		t.frozen.Close()
@@ -438,7 +443,7 @@ func (t *Txn) rollback(m mark) {
 	clear(t.log[m.log:])
 	t.log, t.effects, t.batch = t.log[:m.log], m.effects, t.batch[:m.batch]
 	t.events, t.touched, t.marks = t.events[:m.events], t.touched[:m.touched], t.marks[:m.marks]
-	t.lastDB = m.lastDB
+	t.lastDB, t.changes = m.lastDB, m.changes
 }
 
 // Now is the time of the transaction in Unix milliseconds. It does not move.

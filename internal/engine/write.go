@@ -230,6 +230,7 @@ func (t *Txn) note(at *keyRef, class byte, name string, from int) {
 
 // apply makes a staged change true.
 func (t *Txn) apply(st *stage) {
+	t.changes++
 	tab, h := t.lookup(st.at)
 	switch st.what {
 	case stageDelete:
