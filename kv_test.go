@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -294,6 +295,34 @@ func TestTTL(t *testing.T) {
 			t.Error("a key that was to expire in the past is there")
 		}
 	})
+}
+
+// However many keys expire at once, one goroutine deletes them.
+func TestManyExpireAtOnce(t *testing.T) {
+	db, err := larder.Open(larder.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	before := runtime.NumGoroutine()
+	at := time.Now().Add(500 * time.Millisecond)
+	for i := range 50000 {
+		db.SetArgs(larder.SetArgs{Key: fmt.Sprint("k", i), Value: "v", ExpireAt: at})
+	}
+	most := 0
+	for range 600 {
+		<-time.After(10 * time.Millisecond)
+		most = max(most, runtime.NumGoroutine())
+		if n, _ := db.DBSize(); n == 0 {
+			break
+		}
+	}
+	if n, _ := db.DBSize(); n != 0 {
+		t.Errorf("%d keys are left", n)
+	}
+	if most > before+2 {
+		t.Errorf("up to %d goroutines, %d before", most, before)
+	}
 }
 
 // An idle database lets a bubble's time stand still: nothing ticks.

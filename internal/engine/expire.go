@@ -23,7 +23,7 @@ const (
 // few keys a shard, however many expire at once.
 type expiry struct {
 	due  [numShards]atomic.Int64 // when a shard wants to be looked at; 0: never
-	next atomic.Int64            // when the timer goes off; MaxInt64: it is not armed
+	next atomic.Int64            // when the timer goes off; MaxInt64: it is not armed; 0: somebody runs, and will arm it
 	off  atomic.Bool             // DEBUG SET-ACTIVE-EXPIRE 0
 
 	mu      sync.Mutex // guards following
@@ -74,8 +74,10 @@ func (x *expiry) set(due int64) {
 }
 
 func (x *expiry) fire(e *Engine) {
+	x.next.Store(0) // else each key deleted would arm the timer anew
+	more := x.run(e, expireSlice)
 	x.next.Store(math.MaxInt64)
-	if x.run(e, expireSlice) {
+	if more {
 		x.set(e.clock.millis() + expireSlice.Milliseconds())
 		return
 	}
@@ -130,6 +132,7 @@ func (x *expiry) run(e *Engine, d time.Duration) (more bool) {
 // catchUp does all that is due, after the clock was moved.
 func (x *expiry) catchUp() {
 	if e := x.e.Value(); e != nil {
+		x.next.Store(0)
 		x.run(e, 0)
 		x.next.Store(math.MaxInt64)
 		x.rearm()

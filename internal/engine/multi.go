@@ -11,6 +11,7 @@ import "runtime"
 type Call interface {
 	Run(s *Session) // called twice, see above; the last time counts
 	Fail(err error) // called instead, if the queue is not run
+	Err() error     // of the last time
 }
 
 // A Queue collects typed calls, to run them as one transaction. It is for one
@@ -19,7 +20,8 @@ type Queue struct {
 	e     *Engine
 	s     Session // the calls' own
 	calls []planned
-	keys  KeySet // of all calls, in order
+	ran   []planned // by the last Exec
+	keys  KeySet    // of all calls, in order
 	flags Flag
 	watch *watch
 	leak  runtime.Cleanup // forgets watch
@@ -42,9 +44,20 @@ func (e *Engine) NewQueue() *Queue {
 
 // reset empties the queue. Its session names keys again.
 func (q *Queue) reset() {
-	q.calls, q.flags = nil, 0
+	q.ran, q.calls, q.flags = q.calls, nil, 0
 	q.keys = KeySet{e: q.e}
 	q.s.txn, q.s.over, q.s.plan = nil, true, q
+}
+
+// Err is the first error, but for ErrNil, of the calls that were run or failed
+// last.
+func (q *Queue) Err() error {
+	for i := range q.ran {
+		if err := q.ran[i].c.Err(); err != nil && err != ErrNil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Len is the number of calls queued.
@@ -52,6 +65,9 @@ func (q *Queue) Len() int { return len(q.calls) }
 
 // Add queues a call on a database.
 func (q *Queue) Add(db int, c Call) {
+	if q.calls == nil {
+		q.calls, q.keys.list = make([]planned, 0, 8), make([]keyRef, 0, 8)
+	}
 	p := planned{c: c, db: db, from: len(q.keys.list)}
 	all := q.keys.all
 	q.keys.all = false

@@ -392,7 +392,7 @@ func (t *Txn) commit() {
 	}
 	t.marks = nil
 	for i := range t.log {
-		t.log[i].commit(t.e)
+		t.log[i].commit()
 	}
 	clear(t.log)
 	t.log = t.log[:0]
@@ -472,6 +472,7 @@ func (t *Txn) Replicating() bool { return t.e.state&stateListening != 0 }
 type undo struct {
 	at  keyRef
 	old hashtable.Handle // the entry that was replaced; 0: there was none
+	tab *hashtable.Table // where old is, also when the database is flushed or swapped later on
 
 	inPlace  bool // the entry is the same; expireAt and, if not nil, obj are put back
 	obj      Object
@@ -482,12 +483,12 @@ type undo struct {
 }
 
 // commit frees what was replaced: nobody can want it back.
-func (u *undo) commit(e *Engine) {
+func (u *undo) commit() {
 	switch {
 	case u.tables != nil:
 		u.commitTables()
 	case u.old != 0 && !u.inPlace:
-		e.shards[u.at.shard()].tables[u.at.db].Retire(u.old)
+		u.tab.Retire(u.old)
 	}
 }
 

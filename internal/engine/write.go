@@ -322,7 +322,7 @@ func expireOf(tab *hashtable.Table, h hashtable.Handle) int64 {
 // the end of the transaction, or put back.
 func (t *Txn) publish(at *keyRef, tab *hashtable.Table, old, now hashtable.Handle) {
 	tab.Publish(at.hash, old, now)
-	t.log = append(t.log, undo{at: *at, old: old})
+	t.log = append(t.log, undo{at: *at, old: old, tab: tab})
 	t.wroteTo(at)
 }
 
