@@ -114,8 +114,8 @@ func (e *Engine) Databases() int { return e.databases }
 func (e *Engine) Now() time.Time { return e.clock.now() }
 
 // ClockJumped says that the clock that Config.Now reads was moved by hand: what
-// waits for a time looks at it again, and what is due is done before
-// ClockJumped returns.
+// waits for a time looks at it again, and keys whose time is over are deleted
+// before ClockJumped returns. It looks at all keys that expire.
 func (e *Engine) ClockJumped() {
 	e.clock.jump()
 	e.expiry.catchUp()

@@ -118,7 +118,7 @@ func (x *expiry) run(e *Engine, d time.Duration) (more bool) {
 				return false // replica, pause or closed
 			}
 			more = more || again
-			if d > 0 && time.Since(start) > d {
+			if time.Since(start) > d {
 				return true
 			}
 			runtime.Gosched()
@@ -129,14 +129,39 @@ func (x *expiry) run(e *Engine, d time.Duration) (more bool) {
 	}
 }
 
-// catchUp does all that is due, after the clock was moved.
+// catchUp deletes all keys whose time is over, after the clock was moved. Tables
+// know deadlines to the second only, so it looks at every key that expires.
 func (x *expiry) catchUp() {
-	if e := x.e.Value(); e != nil {
-		x.next.Store(0)
-		x.run(e, 0)
-		x.next.Store(math.MaxInt64)
-		x.rearm()
+	e := x.e.Value()
+	if e == nil || x.off.Load() {
+		return
 	}
+	for i := range e.shards {
+		e.reap(e.expiredOf(i))
+	}
+	x.rearm()
+}
+
+// expiredOf returns the keys of a shard whose time is over.
+func (e *Engine) expiredOf(shard int) (keys []dbKey) {
+	sh := &e.shards[shard]
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if e.state&(stateClosed|stateHide) != 0 {
+		return nil
+	}
+	now := e.clock.millis()
+	for db, tab := range sh.tables {
+		if tab == nil || tab.Expiring() == 0 {
+			continue
+		}
+		for h := range tab.All() {
+			if isPast(tab.ExpireAt(h), now) {
+				keys = append(keys, cloneKey(dbKey{db, tab.Key(h)}))
+			}
+		}
+	}
+	return keys
 }
 
 func (x *expiry) stop() {
