@@ -46,6 +46,3 @@ func replyBool(w *reply, yes bool) {
 		w.Int(0)
 	}
 }
-
-// noKeys is the Keys of a command that names none.
-func noKeys[A any](*keySet, A) {}

@@ -81,8 +81,8 @@ func TestServer(t *testing.T) {
 
 func TestAddr(t *testing.T) {
 	s := lardertest.Run(t)
-	if s.Addr() != s.Addr() {
-		t.Error("two addresses")
+	if first, again := s.Addr(), s.Addr(); first != again {
+		t.Errorf("two addresses, %s and %s", first, again)
 	}
 	c, err := net.Dial("tcp", s.Addr())
 	if err != nil {

@@ -28,7 +28,7 @@ func listen(db *larder.DB, c *conf.Config, log *slog.Logger) (*redcon_server.Ser
 	srv := redcon_server.New(db, redcon_server.Options{Addr: "127.0.0.1:0", Endpoints: eps, Logger: log,
 		Limits: redcon_server.Limits{Normal: redcon_server.OutputLimit{Hard: -1}}}) // as Redis
 	if err := srv.SetEndpoints(eps); err != nil {
-		return nil, fmt.Errorf("Failed listening on port %d (TCP), aborting: %w", c.Int("port"), err)
+		return nil, listenError{c.Int("port"), err}
 	}
 	move := func(string) error {
 		eps, err := endpoints(c)
@@ -42,6 +42,16 @@ func listen(db *larder.DB, c *conf.Config, log *slog.Logger) (*redcon_server.Ser
 	}
 	bridge.Server(db).SetPort(int(c.Int("port")))
 	return srv, nil
+}
+
+// A listenError is told in the words that tools look for in a log.
+type listenError struct {
+	port int64
+	err  error
+}
+
+func (e listenError) Error() string {
+	return fmt.Sprintf("Failed listening on port %d (TCP), aborting: %v", e.port, e.err)
 }
 
 func endpoints(c *conf.Config) (eps []redcon_server.Endpoint, err error) {
@@ -86,7 +96,7 @@ func binds(c *conf.Config, port int64, config *tls.Config) (eps []redcon_server.
 func tlsConfig(c *conf.Config) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(c.String("tls-cert-file"), c.String("tls-key-file"))
 	if err != nil {
-		return nil, fmt.Errorf("Failed to configure TLS: %w", err)
+		return nil, fmt.Errorf("TLS: %w", err)
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	switch c.String("tls-auth-clients") {
@@ -98,11 +108,11 @@ func tlsConfig(c *conf.Config) (*tls.Config, error) {
 	if path := c.String("tls-ca-cert-file"); path != "" {
 		pem, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("Failed to configure TLS: %w", err)
+			return nil, fmt.Errorf("TLS: %w", err)
 		}
 		config.ClientCAs = x509.NewCertPool()
 		if !config.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("Failed to configure TLS: no certificate in %s", path)
+			return nil, fmt.Errorf("TLS: no certificate in %s", path)
 		}
 	}
 	return config, nil

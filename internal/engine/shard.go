@@ -79,7 +79,7 @@ func (k *KeySet) Write(key string) { k.add(key, modeInsert) }
 // nobody else who waits for it can be served by that.
 func (k *KeySet) Take(key string) { k.add(key, modeWrite) }
 
-// ReadAll, WriteAll name several keys.
+// ReadAll names several keys that are only read.
 func (k *KeySet) ReadAll(keys []string) {
 	for _, key := range keys {
 		k.Read(key)

@@ -90,7 +90,7 @@ var (
 		Keep:  Str.Keep,
 		Reply: func(w *Reply, _ Str) { w.OK() },
 	})
-	toyGetSet = toy(&Op[toySetArgs, Str]{
+	_ = toy(&Op[toySetArgs, Str]{
 		Spec:  Spec{Name: "GETSET", Arity: 3, Flags: Write | DenyOOM},
 		Parse: func(p *Args) toySetArgs { return toySetArgs{key: p.Key(), value: p.String()} },
 		Keys:  func(k *KeySet, a toySetArgs) { k.Write(a.key) },
@@ -260,7 +260,7 @@ var (
 		Keep:  strings.Clone,
 		Reply: (*Reply).Bulk,
 	}})
-	toyBad = toy(&Op[string, int64]{
+	_ = toy(&Op[string, int64]{
 		Spec:  Spec{Name: "PANIC", Arity: 2, Flags: Write},
 		Parse: (*Args).Key, Keys: (*KeySet).Write,
 		Run: func(t *Txn, key string) (int64, error) {
@@ -297,7 +297,7 @@ var (
 		},
 		Reply: (*Reply).Int,
 	})
-	toySelect = toy(&Ctl{
+	_ = toy(&Ctl{
 		Spec: Spec{Name: "SELECT", Arity: 2},
 		Run: func(s *Session, a *Args, w *Reply) error {
 			s.DB = int(a.Int())
@@ -306,15 +306,15 @@ var (
 		},
 		Plan: func(_ *Session, a *Args, k *KeySet) { k.Select(int(a.Int())) },
 	})
-	toyMulti = toy(&Ctl{Spec: Spec{Name: "MULTI", Arity: 1}, Now: true, Run: func(s *Session, _ *Args, w *Reply) error {
+	_ = toy(&Ctl{Spec: Spec{Name: "MULTI", Arity: 1}, Now: true, Run: func(s *Session, _ *Args, w *Reply) error {
 		s.Begin()
 		w.OK()
 		return nil
 	}})
-	toyExec = toy(&Ctl{Spec: Spec{Name: "EXEC", Arity: 1}, Now: true, Run: func(s *Session, _ *Args, w *Reply) error {
+	_ = toy(&Ctl{Spec: Spec{Name: "EXEC", Arity: 1}, Now: true, Run: func(s *Session, _ *Args, w *Reply) error {
 		return s.ExecQueue(w)
 	}})
-	toyWatch = toy(&Ctl{Spec: Spec{Name: "WATCH", Arity: -2}, Now: true, Run: func(s *Session, a *Args, w *Reply) error {
+	_ = toy(&Ctl{Spec: Spec{Name: "WATCH", Arity: -2}, Now: true, Run: func(s *Session, a *Args, w *Reply) error {
 		w.OK()
 		return s.Watch(a.Rest())
 	}})

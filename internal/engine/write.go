@@ -7,7 +7,7 @@ import (
 	"github.com/larderdb/larder/internal/ds/hashtable"
 )
 
-// KeepTTL, as a time of expiry, leaves that of the key as it is.
+// KeepTTL is the time of expiry that leaves the key's as it is.
 const KeepTTL int64 = -1
 
 // MaxExpireAt is the latest time of expiry there is, in Unix milliseconds.
