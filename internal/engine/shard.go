@@ -206,8 +206,12 @@ func (e *Engine) lock(l lockSet) error {
 }
 
 func (e *Engine) unlock(l lockSet) {
-	if l.write == 0 && l.read&(l.read-1) == 0 && l.read != 0 { // most commands
-		e.shards[bits.TrailingZeros64(l.read)].mu.RUnlock()
+	if one := l.read | l.write; one&(one-1) == 0 && one != 0 { // most commands
+		if l.write == 0 {
+			e.shards[bits.TrailingZeros64(one)].mu.RUnlock()
+		} else {
+			e.shards[bits.TrailingZeros64(one)].mu.Unlock()
+		}
 		return
 	}
 	for m := l.read; m != 0; m &= m - 1 {

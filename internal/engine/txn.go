@@ -330,6 +330,10 @@ func (t *Txn) ran(o *Spec, err error) error {
 
 // over ends a call. Deferred, it also sees the panics.
 func (t *Txn) over() {
+	if t.done && t.plain() {
+		t.leavePlain()
+		return
+	}
 	if !t.done {
 		if t.dirty != 0 && !t.undo {
 			t.e.broke()
@@ -342,16 +346,35 @@ func (t *Txn) over() {
 	}
 }
 
-// finish makes what t did known, serves the waiters and drops the locks.
-func (t *Txn) finish() {
-	if len(t.wrote)|len(t.touched)|t.effects|len(t.events) == 0 { // it read, or wrote in place and nobody listens
+// plain reports whether a call that came back has nothing to do but to drop its
+// locks: it read, or it overwrote a value in place and nobody listens.
+func (t *Txn) plain() bool {
+	return !t.outer && t.expired == nil && t.frozen == nil && len(t.wrote)|len(t.log)|len(t.touched)|t.effects|len(t.events) == 0
+}
+
+// leavePlain is leave for a plain call, which left most of t as it was.
+func (t *Txn) leavePlain() {
+	if t.changes != 0 {
 		if t.inPlace != nil {
 			t.inPlace.Compact()
 			t.inPlace = nil
 		}
-		t.leave()
-		return
+		t.e.shards[bits.TrailingZeros64(t.held.write)].changes.Add(int64(t.changes))
+		t.changes = 0
 	}
+	t.e.unlock(t.held)
+	t.now, t.held = 0, lockSet{}
+	if t.block.keys != nil {
+		t.block = blockRequest{}
+	}
+	if cap(t.keys.list) > 1<<10 {
+		t.keys.list = nil
+	}
+	txns.Put(t)
+}
+
+// finish makes what t did known, serves the waiters and drops the locks.
+func (t *Txn) finish() {
 	defer t.leave() // also when a subscriber panics
 	t.commit()
 	if len(t.touched) != 0 {
