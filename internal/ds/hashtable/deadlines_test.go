@@ -65,7 +65,7 @@ func TestDue(t *testing.T) {
 			}
 		}
 		tb.verify(t)
-		now = tb.expireUntil(now, now+40_000_000_000, check)
+		tb.expireUntil(now, now+40_000_000_000, check)
 		tb.verify(t)
 		if len(want) != 0 || tb.Expiring() != 0 || tb.NextDue() != 0 {
 			t.Errorf("%d deadlines were missed, %d entries still expire, next at %d", len(want), tb.Expiring(), tb.NextDue())

@@ -299,7 +299,7 @@ func TestPoison(t *testing.T) {
 		h := tb.put("k", v, 0)
 		borrowed := tb.Bytes(h)
 		tb.drop("k")
-		if strings.Trim(borrowed, "\xdb") != "" {
+		if strings.Count(borrowed, string(poison[:1])) != len(borrowed) {
 			t.Errorf("freed, %d bytes still read as %.20q", len(v), borrowed)
 		}
 	}
