@@ -1,7 +1,9 @@
 package larder_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,4 +33,25 @@ func TestArrows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A program that embeds larder stays small: generic commands must not grow it
+// without bound.
+func TestEmbedSize(t *testing.T) {
+	if raceEnabled {
+		t.Skip("SKIPPED: sizes are not those of a release under -race")
+	}
+	const most = 12 << 20
+	file := filepath.Join(t.TempDir(), "embed")
+	if out, err := exec.Command("go", "build", "-o", file, "./examples/embed").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > most {
+		t.Errorf("examples/embed has %d bytes, more than %d", info.Size(), most)
+	}
+	t.Logf("examples/embed: %.1f MB", float64(info.Size())/(1<<20))
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,8 @@ type memory struct {
 	decay   atomic.Int32 // lfu-decay-time, minutes
 
 	maxString atomic.Int64 // bytes
+	nodeBytes atomic.Int64 // of a stream's node; see StreamNode
+	nodeMax   atomic.Int64 // entries
 	maxQueue  atomic.Int64 // bytes of the commands a MULTI has queued; 0: no limit
 
 	mu   sync.Mutex // guards following
@@ -66,6 +69,8 @@ func (m *memory) init() {
 	m.log.Store(10)
 	m.decay.Store(1)
 	m.maxString.Store(512 << 20)
+	m.nodeBytes.Store(4096)
+	m.nodeMax.Store(100)
 }
 
 func (m *memory) changed(d int64) {
@@ -323,7 +328,7 @@ func (e *Engine) random() uint64 { return rand.Uint64() }
 func (e *Engine) MaxString() int64 { return e.memory.maxString.Load() }
 
 // SetMaxString sets the length in bytes of the longest string.
-func (e *Engine) SetMaxString(n int64) { e.memory.maxString.Store(n) }
+func (e *Engine) SetMaxString(n int64) { e.memory.maxString.Store(min(n, math.MaxInt)) }
 
 // SetMaxQueue sets how many bytes of commands a connection may queue between
 // MULTI and EXEC; 0 means no limit.
