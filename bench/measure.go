@@ -1,0 +1,77 @@
+package main
+
+import (
+	"math/bits"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rss is the resident memory of a process in bytes, 0 where there is no /proc.
+func rss(pid string) float64 {
+	b, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
+			return kb * 1024
+		}
+	}
+	return 0
+}
+
+// ownRSS is this process's, without the garbage of whoever loaded the store.
+func ownRSS() float64 {
+	debug.FreeOSMemory()
+	debug.FreeOSMemory() // what finalizers and cleanups let go in the first
+	return rss("self")
+}
+
+// processCPU is the CPU time that another process has used, in the system's
+// ticks of 10 ms.
+func processCPU(pid int) time.Duration {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(f[11], 10, 64)
+	system, _ := strconv.ParseInt(f[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// A histogram counts durations to within a sixteenth of each. It allocates
+// nothing while it counts.
+type histogram struct {
+	n       uint64
+	max     time.Duration
+	buckets [64 * 16]uint64
+}
+
+func (h *histogram) add(d time.Duration) {
+	h.n++
+	h.max = max(h.max, d)
+	v := uint64(max(d, 0)) | 16
+	e := bits.Len64(v) - 5 // 16 buckets a doubling
+	h.buckets[e*16+int(v>>e)-16]++
+}
+
+// quantile is the upper border of the bucket that q of the durations do not
+// exceed.
+func (h *histogram) quantile(q float64) time.Duration {
+	left := uint64(float64(h.n) * (1 - q))
+	for i := len(h.buckets) - 1; i >= 0; i-- {
+		if h.buckets[i] > left {
+			return min(h.max, time.Duration(uint64(i%16+17)<<(i/16)))
+		}
+		left -= h.buckets[i]
+	}
+	return 0
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "time"
+
+// threadCPU is not to be had here.
+func threadCPU() time.Duration { return 0 }
