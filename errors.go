@@ -5,7 +5,8 @@ import "github.com/larderdb/larder/internal/engine"
 // Error is an error reply, such as "WRONGTYPE Operation against a key holding
 // the wrong kind of value". Its text is what RESP shows. The errors below are
 // compared with errors.Is; those that carry a name or a number are made as they
-// are needed.
+// are needed. One that is a code alone, such as ErrNoGroup, is every error with
+// that code.
 type Error = engine.Error
 
 // Why a command failed: its arguments, or the key it met.
@@ -29,6 +30,21 @@ const (
 	ErrNoKey = engine.ErrNoKey
 	// ErrDBIndex is returned for a logical database that does not exist.
 	ErrDBIndex = engine.ErrDBIndex
+	// ErrStreamID is returned for what should be the ID of a stream's entry and is
+	// not.
+	ErrStreamID Error = "ERR Invalid stream ID specified as stream command argument"
+	// ErrStreamOrder is returned by XADD for an ID that does not come after the last
+	// one of the stream.
+	ErrStreamOrder Error = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+	// ErrGroupExists is returned by XGROUP CREATE.
+	ErrGroupExists Error = "BUSYGROUP Consumer Group name already exists"
+	// ErrNoGroup is the code of errors for a consumer group, or its stream, that does
+	// not exist, also of a read that was waiting when the group was destroyed.
+	ErrNoGroup Error = "NOGROUP"
+	// ErrUnblocked is the code of the error of a read by a group that was waiting
+	// when the stream's key was deleted or overwritten, or that was ended by CLIENT
+	// UNBLOCK.
+	ErrUnblocked Error = "UNBLOCKED"
 	// ErrTooLong is returned for a string longer than proto-max-bulk-len.
 	ErrTooLong Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 )
@@ -59,6 +75,13 @@ const (
 	ErrNotNamed = engine.ErrNotNamed
 	// ErrInView is returned by a write inside a View.
 	ErrInView = engine.ErrInView
+	// ErrTxAborted is returned by Multi.Exec, and wrapped by what Watch returns,
+	// when a watched key was changed before the queue was run: nothing was.
+	ErrTxAborted = engine.ErrTxAborted
+	// ErrQueued is the error of a Result before Exec.
+	ErrQueued Error = "larder: queued, not run yet"
+	// ErrDiscarded is the error of a Result whose queue was discarded.
+	ErrDiscarded Error = "larder: queue discarded"
 	// ErrTxDone is returned by a Tx whose function has returned.
 	ErrTxDone = engine.ErrTxDone
 )

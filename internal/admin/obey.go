@@ -20,6 +20,8 @@ func (s *Server) obey() {
 		"lfu-log-factor":            func() { s.obeyLFU() },
 		"lfu-decay-time":            func() { s.obeyLFU() },
 		"proto-max-bulk-len":        func() { e.SetMaxString(s.conf.Bytes("proto-max-bulk-len")) },
+		"stream-node-max-bytes":     func() { s.obeyStreamNode() },
+		"stream-node-max-entries":   func() { s.obeyStreamNode() },
 		"client-query-buffer-limit": func() { e.SetMaxQueue(s.conf.Bytes("client-query-buffer-limit")) },
 		"latency-tracking":          func() { s.tracking.Store(s.conf.Bool("latency-tracking")) },
 	} {
@@ -45,4 +47,8 @@ func (s *Server) obeyLFU() {
 
 func policy(name string) engine.Policy {
 	return engine.Policy(max(0, slices.Index(engine.PolicyNames[:], name)))
+}
+
+func (s *Server) obeyStreamNode() {
+	s.engine.SetStreamNode(s.conf.Bytes("stream-node-max-bytes"), s.conf.Int("stream-node-max-entries"))
 }

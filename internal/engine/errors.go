@@ -1,10 +1,22 @@
 package engine
 
+import "strings"
+
 // An Error is an error reply. It begins with its code, as on the wire, so that
 // the typed API and RESP report one failure with one value.
 type Error string
 
 func (e Error) Error() string { return string(e) }
+
+// Is reports, for errors.Is, whether target is e, or the code of e alone.
+func (e Error) Is(target error) bool {
+	t, ok := target.(Error)
+	if !ok {
+		return false
+	}
+	rest, ok := strings.CutPrefix(string(e), string(t))
+	return ok && (rest == "" || rest[0] == ' ' && !strings.Contains(string(t), " "))
+}
 
 // Why a command failed: its arguments or the key it met.
 const (

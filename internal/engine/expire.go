@@ -196,11 +196,11 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 			t.db = db
 			more = tab.Due(now, expireBatch, func(h hashtable.Handle) {
 				k := dbKey{db, tab.Key(h)}
-				if len(sh.waiters[k]) != 0 {
+				if sh.waiters[k] != nil {
 					waited = append(waited, cloneKey(k))
 					return
 				}
-				t.expire(&keyRef{k, maphash.String(e.seed, k.key), modeWrite}, tab, h)
+				t.expire(&keyRef{dbKey: k, hash: maphash.String(e.seed, k.key), mode: modeWrite}, tab, h)
 				t.commit()
 				t.resetBatch()
 			}) || more

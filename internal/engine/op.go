@@ -72,7 +72,13 @@ func (o *Op[A, R]) plan(_ *Session, args *Args, k *KeySet) {
 
 // A Blocking is an Op that may wait. It is a type of its own so that the others
 // do not carry the machinery.
-type Blocking[A, R any] struct{ Op[A, R] }
+type Blocking[A, R any] struct {
+	Op[A, R]
+
+	// Again, if set, makes the question of one that waits: what its words say,
+	// read again, with what Run made of them the first time (XREAD's "$").
+	Again func(parsed, ran A) A
+}
 
 // Do runs the command for a Go caller. It waits until a writer has run it, the
 // time is up (ErrNil) or ctx ends.
@@ -122,6 +128,9 @@ func (b *Blocking[A, R]) try(s *Session, a A, args *Args) (r R, p *parked[A, R],
 		p = &parked[A, R]{b: b, a: a}
 		if args != nil {
 			p.a = b.Parse(args.again())
+			if b.Again != nil {
+				p.a = b.Again(p.a, a)
+			}
 		}
 		t.park(&p.waiter, p)
 	} else if err == nil && b.Keep != nil {

@@ -84,6 +84,12 @@ func (s *Session) InTxn() bool {
 	return s.txn != nil || s.over
 }
 
+// Done reports whether s was of a transaction that is over.
+func (s *Session) Done() bool {
+	s.sync()
+	return s.over
+}
+
 // Offset is the journal's offset behind the last batch of s: what WAIT waits
 // for.
 func (s *Session) Offset() int64 { return s.offset.Load() }
@@ -162,9 +168,21 @@ func (s *Session) find(words [][]byte) (c Command, first int) {
 	}
 	c, first = s.e.table.Find(words)
 	if _, ok := c.(*Container); c != nil && first == 1 && !ok {
-		s.lastName, s.last = string(words[0]), c
+		s.lastName, s.last = c.Info().spelling(words[0]), c
 	}
 	return c, first
+}
+
+// spelling returns a copy of the command's name as it was given, without an
+// allocation where it is all upper or all lower case.
+func (o *Spec) spelling(name []byte) string {
+	switch string(name) {
+	case o.Name:
+		return o.Name
+	case o.lower:
+		return o.lower
+	}
+	return string(name)
 }
 
 // run runs a command that was found and admitted.

@@ -22,7 +22,7 @@ type shard struct {
 	mu      sync.RWMutex       // guards following
 	tables  []*hashtable.Table // by database; nil until first use
 	counted []int              // bytes of each table as they stand in used
-	waiters map[dbKey][]*waiter
+	waiters map[dbKey]*waitQueue
 	watch   map[dbKey][]watcher
 
 	changes atomic.Int64 // of keys, since the engine was made
@@ -54,6 +54,8 @@ type keyRef struct {
 	dbKey
 	hash uint64
 	mode mode
+
+	unwatched bool // touched in a way that is nothing to those who watch it
 }
 
 func (k *keyRef) shard() int { return int(k.hash >> (64 - shardLog)) }
@@ -140,12 +142,12 @@ func (k *KeySet) ref(db int, key string) *keyRef {
 	if checks && !k.all && !k.has(dbKey{db, key}) {
 		panic("engine: command touched a key that Keys did not name: " + key)
 	}
-	return &keyRef{dbKey{db, key}, maphash.String(k.e.seed, key), modeInsert}
+	return &keyRef{dbKey: dbKey{db, key}, hash: maphash.String(k.e.seed, key), mode: modeInsert}
 }
 
 // refOf returns what the keyspace knows a key by.
 func (e *Engine) refOf(k dbKey) keyRef {
-	return keyRef{k, maphash.String(e.seed, k.key), modeWrite}
+	return keyRef{dbKey: k, hash: maphash.String(e.seed, k.key), mode: modeWrite}
 }
 
 func cloneKey(k dbKey) dbKey { return dbKey{k.db, strings.Clone(k.key)} }

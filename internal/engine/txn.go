@@ -61,6 +61,7 @@ type Txn struct {
 	counts       *lane
 
 	block  blockRequest
+	woken  *keyRef // why a command that waited runs again
 	digits [20]byte
 }
 
@@ -91,8 +92,8 @@ func (t *Txn) free() {
 			t.ownNames, t.keys.list, t.log, t.wrote, t.touched, t.events = nil, nil, nil, nil, nil, nil
 		}
 	}
-	if t.frozen != nil || t.expired != nil || t.block.keys != nil {
-		t.frozen, t.expired, t.block = nil, nil, blockRequest{}
+	if t.frozen != nil || t.expired != nil || t.block.keys != nil || t.woken != nil {
+		t.frozen, t.expired, t.block, t.woken = nil, nil, blockRequest{}, nil
 	}
 	if t.wrote = t.wrote[:0]; len(t.log) != 0 || len(t.staged) != 0 {
 		clear(t.log)
@@ -298,7 +299,11 @@ func (t *Txn) need() (need uint64) {
 			continue
 		}
 		seen[k.dbKey] = true
-		for _, w := range t.e.shards[k.shard()].waiters[k.dbKey] {
+		q := t.e.shards[k.shard()].waiters[k.dbKey]
+		if q == nil {
+			continue
+		}
+		for _, w := range q.list {
 			for _, wk := range w.keys {
 				need |= 1 << wk.shard()
 				if wk.mode == modeInsert {
@@ -408,7 +413,9 @@ func (t *Txn) commit() {
 		t.e.journal.append(t)
 	}
 	for i := range t.touched {
-		t.e.markWatchers(&t.touched[i])
+		if !t.touched[i].unwatched {
+			t.e.markWatchers(&t.touched[i])
+		}
 	}
 	for i := range t.marks {
 		t.marks[i].commit()

@@ -15,13 +15,22 @@ import (
 // of the queues it stands in for writing holds all of them.
 type waiter struct {
 	keys     []keyRef // all that the command names
-	queues   []dbKey  // those it waits for
+	queues   []keyRef // those it waits for
+	left     bool     // served, or waits no longer
 	db       int
 	until    time.Time // by the engine's clock; zero: for ever
 	runner   runner
 	done     chan struct{}
 	err      error // guarded by done, as what follows
 	panicked any
+}
+
+// A waitQueue is who waits for a key, in order of arrival. Those who have left
+// stay in it until they are half of it: to close the gap behind each of ten
+// thousand who are served at once would cost more than to serve them.
+type waitQueue struct {
+	list []*waiter
+	left int
 }
 
 // A runner is what a waiter runs.
@@ -47,6 +56,15 @@ func (t *Txn) Block(d time.Duration, keys ...string) error {
 	return errBlock
 }
 
+// Woken returns the key whose change made a waiting command run again; ok is false
+// where it runs for the first time.
+func (t *Txn) Woken() (key string, ok bool) {
+	if t.woken == nil {
+		return "", false
+	}
+	return t.woken.key, true
+}
+
 // park puts w into its queues. t holds the shards of all its keys for writing.
 func (t *Txn) park(w *waiter, r runner) {
 	var k KeySet
@@ -56,17 +74,27 @@ func (t *Txn) park(w *waiter, r runner) {
 	if t.block.d > 0 {
 		w.until = t.e.clock.now().Add(t.block.d)
 	}
+	waits := make(map[string]bool, len(t.block.keys))
+	for _, key := range t.block.keys {
+		waits[key] = true
+	}
 	for i := range w.keys {
 		at := &w.keys[i]
-		if !slices.Contains(t.block.keys, at.key) || slices.Contains(w.queues, at.dbKey) {
+		if !waits[at.key] {
 			continue
 		}
-		w.queues = append(w.queues, at.dbKey)
+		delete(waits, at.key)
+		w.queues = append(w.queues, *at)
 		sh := &t.e.shards[at.shard()]
 		if sh.waiters == nil {
-			sh.waiters = map[dbKey][]*waiter{}
+			sh.waiters = map[dbKey]*waitQueue{}
 		}
-		sh.waiters[at.dbKey] = append(sh.waiters[at.dbKey], w)
+		q := sh.waiters[at.dbKey]
+		if q == nil {
+			q = new(waitQueue)
+			sh.waiters[at.dbKey] = q
+		}
+		q.list = append(q.list, w)
 	}
 	if len(w.queues) == 0 {
 		panic("engine: Block on keys that Keys does not name")
@@ -77,20 +105,24 @@ func (t *Txn) park(w *waiter, r runner) {
 // leave takes w out of its queues, whose shards are held, and reports whether
 // it was there.
 func (w *waiter) leave(e *Engine) (was bool) {
-	for i := range w.keys {
-		k := &w.keys[i]
-		q := e.shards[k.shard()].waiters
-		if i := slices.Index(q[k.dbKey], w); i >= 0 {
-			was = true
-			if q[k.dbKey] = slices.Delete(q[k.dbKey], i, i+1); len(q[k.dbKey]) == 0 {
-				delete(q, k.dbKey)
-			}
+	if w.left {
+		return false
+	}
+	w.left = true
+	for i := range w.queues {
+		k := &w.queues[i]
+		sh := &e.shards[k.shard()]
+		q := sh.waiters[k.dbKey]
+		switch q.left++; {
+		case q.left == len(q.list):
+			delete(sh.waiters, k.dbKey)
+		case q.left > len(q.list)/2:
+			q.list = slices.DeleteFunc(q.list, func(w *waiter) bool { return w.left })
+			q.left = 0
 		}
 	}
-	if was {
-		e.stats.blocked.Add(-1)
-	}
-	return was
+	e.stats.blocked.Add(-1)
+	return true
 }
 
 // wait waits until w was served. Timeouts and hang-ups leave the queues under
@@ -160,29 +192,49 @@ func (e *Engine) unpark(w *waiter) bool {
 // turn, each as a transaction of its own whose effects follow those of the
 // write that woke it. t holds all the shards that they need: see cover.
 func (t *Txn) serve() {
-	ready := slices.Clone(t.touched)
+	ready := t.ready()
 	for ; len(ready) > 0; ready = ready[1:] {
 		k := &ready[0]
 		sh := &t.e.shards[k.shard()]
-		if len(sh.waiters) == 0 {
+		q := sh.waiters[k.dbKey]
+		if q == nil {
 			continue
 		}
-		for _, w := range slices.Clone(sh.waiters[k.dbKey]) {
-			if !slices.Contains(sh.waiters[k.dbKey], w) {
-				continue // served through another key meanwhile
+		for _, w := range slices.Clone(q.list) {
+			if w.left {
+				continue // before, or served through another key meanwhile
 			}
-			served, touched := t.serveOne(w)
+			served, touched := t.serveOne(w, k)
 			ready = append(ready, touched...)
-			if tab := sh.tables[k.db]; served && (tab == nil || tab.Find(k.hash, k.key) == 0) {
+			if tab := sh.tables[k.db]; served && w.err == nil && (tab == nil || tab.Find(k.hash, k.key) == 0) {
 				break // nothing is left for those behind
 			}
 		}
 	}
 }
 
-func (t *Txn) serveOne(w *waiter) (served bool, touched []keyRef) {
+// ready returns the keys that t touched and that somebody waits for, each once,
+// in the order in which they were touched first.
+func (t *Txn) ready() (keys []keyRef) {
+	var seen map[dbKey]bool
+	for i := range t.touched {
+		k := &t.touched[i]
+		if t.e.shards[k.shard()].waiters[k.dbKey] == nil || seen[k.dbKey] {
+			continue
+		}
+		if seen == nil {
+			seen = map[dbKey]bool{}
+		}
+		seen[k.dbKey] = true
+		keys = append(keys, *k)
+	}
+	return keys
+}
+
+// serveOne runs w because of the key k.
+func (t *Txn) serveOne(w *waiter, k *keyRef) (served bool, touched []keyRef) {
 	wt := t.e.newTxn(t.s, w.db)
-	wt.now, wt.held, wt.excl, wt.write = t.now, t.held, true, true
+	wt.now, wt.held, wt.excl, wt.write, wt.woken = t.now, t.held, true, true, k
 	wt.keys.list = append(wt.keys.list, w.keys...)
 	defer func() {
 		if p := recover(); p != nil { // the waiter's, not the writer's

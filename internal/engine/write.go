@@ -160,6 +160,25 @@ func (t *Txn) Touch(class byte, event, key string) { t.effect(t.db, class, event
 // TouchIn is Touch for a key of database db.
 func (t *Txn) TouchIn(db int, class byte, event, key string) { t.effect(db, class, event, key, nil) }
 
+// EffectAside is Effect of a change beside the value itself, such as what the
+// groups of a stream know of it: it touches neither those who watch the key nor
+// those who wait for it. Class 0 is no event.
+func (t *Txn) EffectAside(class byte, event, key string, words ...string) {
+	at := t.applyStaged(t.db, key)
+	t.publishEffect(at, class, event, words)
+}
+
+// Wake has those who wait for key run again, after a change that was recorded
+// aside.
+func (t *Txn) Wake(key string) {
+	at := t.ref(t.db, key)
+	if len(t.e.shards[at.shard()].waiters) != 0 {
+		k := *at
+		k.key, k.unwatched = strings.Clone(key), true
+		t.touched = append(t.touched, k)
+	}
+}
+
 // Replicate records words that no key's event goes with.
 func (t *Txn) Replicate(words ...string) {
 	if t.Replicating() {
@@ -175,6 +194,11 @@ func (t *Txn) Notify(class byte, event, key string) {
 }
 
 func (t *Txn) effect(db int, class byte, event, key string, words []string) {
+	t.record(t.applyStaged(db, key), class, event, words)
+}
+
+// applyStaged makes what is staged for a key true.
+func (t *Txn) applyStaged(db int, key string) *keyRef {
 	var at *keyRef
 	applied := false
 	for i := 0; i < len(t.staged); i++ {
@@ -189,7 +213,7 @@ func (t *Txn) effect(db int, class byte, event, key string, words []string) {
 	if !applied {
 		at = t.ref(db, key)
 	}
-	t.record(at, class, event, words)
+	return at
 }
 
 // record notes what was done to a key for those who watch it, wait for it or
@@ -200,6 +224,11 @@ func (t *Txn) record(at *keyRef, class byte, event string, words []string) {
 		k.key = strings.Clone(at.key)
 		t.touched = append(t.touched, k)
 	}
+	t.publishEffect(at, class, event, words)
+}
+
+// publishEffect tells those who listen.
+func (t *Txn) publishEffect(at *keyRef, class byte, event string, words []string) {
 	if t.Replicating() {
 		from := len(t.batch)
 		if len(words) != 0 {
