@@ -148,18 +148,31 @@ func (c Commands) SetNX(key, value string, ttl time.Duration) (bool, error) {
 
 // SetEX sets key to value for ttl, which must be at least a millisecond.
 func (c Commands) SetEX(key, value string, ttl time.Duration) error {
-	args := setArgs{key: key, value: value, name: "setex", expire: relative(ttl.Milliseconds())}
+	args := setArgs{key: key, value: value, by: bySetEX, expire: relative(ttl.Milliseconds())}
 	_, err := opSet.Do(c.s, args)
 	return err
 }
 
+// setArgs is kept small: it is copied at each step of a SET.
 type setArgs struct {
 	key, value  string
-	name        string // for errors; "" is "set"
+	expire      deadline
+	by          setBy
 	nx, xx, get bool
 	keepTTL     bool
-	expire      deadline
 }
+
+// setBy is the command by which a string is set, for errors and effects.
+type setBy uint8
+
+const (
+	bySet setBy = iota
+	bySetEX
+	byPSetEX
+	bySetNX
+)
+
+var setNames = [...]string{bySet: "set", bySetEX: "setex", byPSetEX: "psetex", bySetNX: "setnx"}
 
 func (a SetArgs) internal() (setArgs, error) {
 	s := setArgs{key: a.Key, value: a.Value, nx: a.NX, xx: a.XX, keepTTL: a.KeepTTL}
@@ -226,7 +239,7 @@ func replySet(w *reply, r setReply) {
 }
 
 func set(t *txn, a setArgs) (r setReply, err error) {
-	at, err := a.expire.in(t, a.name, "set")
+	at, err := a.expire.in(t, setNames[a.by])
 	if err != nil {
 		return r, err
 	}
@@ -244,12 +257,12 @@ func set(t *txn, a setArgs) (r setReply, err error) {
 		}
 		return r, ErrNil
 	}
-	store(t, a, at)
+	store(t, &a, at)
 	return r, nil
 }
 
 // store writes the string and tells it.
-func store(t *txn, a setArgs, at int64) {
+func store(t *txn, a *setArgs, at int64) {
 	if a.keepTTL {
 		at = engine.KeepTTL
 	}
@@ -268,7 +281,7 @@ func store(t *txn, a setArgs, at int64) {
 // it had. Conditions that were met are met wherever it is run again.
 func (a *setArgs) words() []string {
 	words := []string{"SET", a.key, a.value}
-	if a.name == "setnx" {
+	if a.by == bySetNX {
 		words[0] = "SETNX"
 		return words
 	}
@@ -290,7 +303,7 @@ var _ = add(&op[setArgs, setReply]{
 		Summary: "Writes a string that expires after so many seconds.",
 	},
 	Parse: func(p *args) (a setArgs) {
-		a.name, a.key = "setex", p.Key()
+		a.by, a.key = bySetEX, p.Key()
 		a.expire = deadline{kind: inSeconds}
 		a.expire.number(p)
 		a.value = p.String()
@@ -308,7 +321,7 @@ var _ = add(&op[setArgs, setReply]{
 		Summary: "Writes a string that expires after so many milliseconds.",
 	},
 	Parse: func(p *args) (a setArgs) {
-		a.name, a.key = "psetex", p.Key()
+		a.by, a.key = byPSetEX, p.Key()
 		a.expire = deadline{kind: inMillis}
 		a.expire.number(p)
 		a.value = p.String()
@@ -325,13 +338,13 @@ var _ = add(&op[setArgs, bool]{
 		Group: "string", Since: "1.0.0", Complexity: "O(1)", Syntax: "key:key value:string",
 		Summary: "Writes a string only if the key does not exist.",
 	},
-	Parse: func(p *args) setArgs { return setArgs{key: p.Key(), value: p.String(), name: "setnx", nx: true} },
+	Parse: func(p *args) setArgs { return setArgs{key: p.Key(), value: p.String(), by: bySetNX, nx: true} },
 	Keys:  opSet.Keys,
 	Run: func(t *txn, a setArgs) (bool, error) {
 		if t.Exists(a.key) {
 			return false, nil
 		}
-		store(t, a, 0)
+		store(t, &a, 0)
 		return true, nil
 	},
 	Reply: replyBool,
@@ -439,7 +452,7 @@ var opGetEx = add(&op[getExArgs, engine.Str]{
 		if err != nil {
 			return v, err
 		}
-		at, err := a.expire.in(t, "", "getex")
+		at, err := a.expire.in(t, "getex")
 		if err != nil {
 			return v, err
 		}
@@ -595,8 +608,8 @@ func storeAll(t *txn, name string, kv []string) {
 
 // A deadline is when a key is to expire, as a command says it.
 type deadline struct {
-	kind deadlineKind
 	n    int64
+	kind deadlineKind
 	bad  bool // what was said is no number
 }
 
@@ -636,15 +649,12 @@ func (d *deadline) number(p *args) {
 // in returns the deadline in Unix milliseconds, 0 if nothing was said. What is
 // not positive is refused; what lies beyond the 48 bits of an entry, some time
 // after the year 10,000, is brought back to them.
-func (d deadline) in(t *txn, name, fallback string) (int64, error) {
+func (d deadline) in(t *txn, name string) (int64, error) {
 	if d.kind == never {
 		return 0, nil
 	}
 	if d.bad {
 		return 0, ErrNotInt
-	}
-	if name == "" {
-		name = fallback
 	}
 	at, ok := d.millis(t)
 	if d.n <= 0 || !ok {

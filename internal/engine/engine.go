@@ -184,10 +184,16 @@ func (e *Engine) broke() { e.stats.broken.Store(true) }
 // Broken reports whether a command panicked while it changed a value.
 func (e *Engine) Broken() bool { return e.stats.broken.Load() }
 
-// Changes counts the changes of keys since the engine was made.
+// Changes counts the changes of keys since the engine was made. Of a shard that
+// is locked, by the caller's own transaction perhaps, those seen before count.
 func (e *Engine) Changes() (n int64) {
 	for i := range e.shards {
-		n += e.shards[i].changes.Load()
+		sh := &e.shards[i]
+		if sh.mu.TryRLock() {
+			sh.changesSeen.Store(sh.changes)
+			sh.mu.RUnlock()
+		}
+		n += sh.changesSeen.Load()
 	}
 	return n
 }

@@ -8,6 +8,9 @@ import (
 
 // ref returns what the keyspace knows key by.
 func (t *Txn) ref(db int, key string) *keyRef {
+	if l := t.keys.list; len(l) == 1 && l[0].key == key && l[0].db == db {
+		return &l[0] // most commands have one key
+	}
 	return t.keys.ref(db, key)
 }
 

@@ -22,12 +22,13 @@ type shard struct {
 	mu      sync.RWMutex       // guards following
 	tables  []*hashtable.Table // by database; nil until first use
 	counted []int              // bytes of each table as they stand in used
+	changes int64              // of keys, since the engine was made
 	waiters map[dbKey]*waitQueue
 	watch   map[dbKey][]watcher
 
-	changes atomic.Int64 // of keys, since the engine was made
-	used    atomic.Int64 // bytes of all tables; written under mu
-	keys    []dbCount    // by database; written under mu
+	changesSeen atomic.Int64
+	used        atomic.Int64 // bytes of all tables; written under mu
+	keys        []dbCount    // by database; written under mu
 
 	_ [64]byte // its neighbour's lock lies in another cache line
 }

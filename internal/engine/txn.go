@@ -23,17 +23,12 @@ type Txn struct {
 	held lockSet
 	s    *Session // whose command runs
 
-	outer   bool // an Update, View or EXEC: the commands in it are parts of it
-	undo    bool // an Update: can be undone as a whole
-	only    bool // an Update or View with names: other keys are errors
-	write   bool // false in a View
-	excl    bool // the command locks exclusively: it writes or may park
-	reading bool // the command only reads: its lookups are hits and misses
-	keeps   bool // the command's result may borrow from what it replaces
-	done    bool // Run came back
-	reaps   bool // it deletes what has expired, and nothing else
-	named   []keyRef
-	plan    *Queue // it only notes the keys
+	callFlags
+	outer bool // an Update, View or EXEC: the commands in it are parts of it
+	undo  bool // an Update: can be undone as a whole
+	only  bool // an Update or View with names: other keys are errors
+	named []keyRef
+	plan  *Queue // it only notes the keys
 
 	ownNames []keyRef  // where named may lie
 	frozen   *Snapshot // what an OnSnapshot command reads
@@ -65,6 +60,18 @@ type Txn struct {
 	digits [20]byte
 }
 
+// callFlags are set anew for each call that is a transaction of its own. They
+// are one word, to be cleared at once.
+type callFlags struct {
+	write   bool // false in a View
+	excl    bool // the command locks exclusively: it writes or may park
+	reading bool // the command only reads: its lookups are hits and misses
+	keeps   bool // the command's result may borrow from what it replaces
+	done    bool // Run came back
+	reaps   bool // it deletes what has expired, and nothing else
+	_       [2]bool
+}
+
 // A mark is a position to roll back to.
 type mark struct{ log, changes, effects, batch, events, touched, marks, lastDB int }
 
@@ -74,9 +81,16 @@ var txns = sync.Pool{New: func() any { return &Txn{lane: nextLane()} }}
 
 func (e *Engine) newTxn(s *Session, db int) *Txn {
 	t := txns.Get().(*Txn)
-	t.e, t.s, t.db, t.counts = e, s, db, &e.stats.lane[t.lane]
-	t.write, t.excl, t.reading, t.keeps, t.done, t.reaps, t.dirty, t.hits, t.misses = false, false, false, false, false, false, 0, 0, 0
-	t.keys.reset(e, db)
+	if t.e != e { // a plain call has left them
+		t.e, t.counts, t.keys.e = e, &e.stats.lane[t.lane], e
+	}
+	if t.s != s {
+		t.s = s
+	}
+	t.callFlags = callFlags{}
+	t.db, t.dirty, t.hits, t.misses = db, 0, 0, 0
+	k := &t.keys
+	k.db, k.list, k.hint, k.all, k.excl = db, k.list[:0], 0, false, false
 	return t
 }
 
@@ -364,7 +378,7 @@ func (t *Txn) leavePlain() {
 			t.inPlace.Compact()
 			t.inPlace = nil
 		}
-		t.e.shards[bits.TrailingZeros64(t.held.write)].changes.Add(int64(t.changes))
+		t.e.shards[bits.TrailingZeros64(t.held.write)].changes += int64(t.changes)
 		t.changes = 0
 	}
 	t.e.unlock(t.held)
@@ -391,7 +405,7 @@ func (t *Txn) finish() {
 func (t *Txn) leave() {
 	e, expired := t.e, t.expired
 	if t.changes != 0 {
-		e.shards[bits.TrailingZeros64(t.held.write)].changes.Add(int64(t.changes))
+		e.shards[bits.TrailingZeros64(t.held.write)].changes += int64(t.changes)
 	}
 	e.unlock(t.held)
 	if t.frozen != nil {

@@ -199,6 +199,14 @@ func (t *Txn) effect(db int, class byte, event, key string, words []string) {
 
 // applyStaged makes what is staged for a key true.
 func (t *Txn) applyStaged(db int, key string) *keyRef {
+	if len(t.staged) == 1 { // most commands change one key
+		if st := &t.staged[0]; st.at.key == key && st.at.db == db {
+			at := st.at
+			t.apply(st)
+			st.at, st.flat, st.obj, t.staged = nil, "", nil, t.staged[:0]
+			return at
+		}
+	}
 	var at *keyRef
 	applied := false
 	for i := 0; i < len(t.staged); i++ {

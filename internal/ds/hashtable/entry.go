@@ -116,10 +116,15 @@ func (v *View) at(h Handle) *entry {
 func (v *View) hole(h Handle) *hole { return (*hole)(unsafe.Pointer(v.at(h))) }
 
 func (v *View) key(e *entry) string {
-	switch kind := e.is(); {
-	case kind == flat:
-		return borrow(e.bytes(0, int(e.klen)))
-	case kind < longBlob:
+	if e.kind&kindMask == flat { // nearly all: this much is inlined
+		return unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(e), granule)), int(e.klen))
+	}
+	return v.stubKey(e)
+}
+
+// stubKey is the key of an entry that is not flat.
+func (v *View) stubKey(e *entry) string {
+	if e.is() < longBlob {
 		return borrow(e.bytes(indexSize, int(e.klen)))
 	}
 	return v.object(e.index()).obj.(*long).key
