@@ -249,3 +249,53 @@ func TestMovesPort(t *testing.T) {
 		t.Error("the old port still answers")
 	}
 }
+
+// Ten thousand idle connections cost little, and the next client is served.
+func TestManyIdleConnections(t *testing.T) {
+	const n, each = 10000, 24 << 10 // bytes of resident memory a connection, at most
+	p := start(t, "--maxclients", "12000")
+	if strings.Contains(p.said(), "maxclients has been reduced") || !strings.Contains(p.do("CONFIG GET maxclients"), "*2") {
+		t.Skip("SKIPPED: the system does not allow so many open files")
+	}
+	before, ok := resident(p.cmd.Process.Pid)
+	var conns []net.Conn
+	defer func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}()
+	for range n {
+		c, err := net.Dial("tcp", "127.0.0.1:"+p.port)
+		if err != nil {
+			t.Skipf("SKIPPED: only %d connections: %v", len(conns), err)
+		}
+		conns = append(conns, c)
+	}
+	if got := p.do("PING"); got != "+PONG" {
+		t.Errorf("PING = %q", got)
+	}
+	last := conns[n-1]
+	fmt.Fprint(last, "PING\r\n")
+	if got, _ := bufio.NewReader(last).ReadString('\n'); got != "+PONG\r\n" {
+		t.Errorf("PING on the last of them = %q", got)
+	}
+	if after, _ := resident(p.cmd.Process.Pid); ok {
+		t.Logf("%d bytes a connection", (after-before)/n)
+		if after-before > n*each {
+			t.Errorf("%d connections take %d bytes each, more than %d", n, (after-before)/n, each)
+		}
+	}
+}
+
+// resident is the resident memory of a process in bytes, where the system tells.
+func resident(pid int) (n int, ok bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, false
+	}
+	var size, pages int
+	if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
+		return 0, false
+	}
+	return pages * os.Getpagesize(), true
+}
