@@ -16,6 +16,8 @@ func TestArrows(t *testing.T) {
 		"./internal/admin":        {"tidwall/redcon", module + "$"},
 		"./internal/engine":       {"tidwall/redcon", module + "$", module + "/internal/admin", module + "/internal/conf"},
 		"./internal/ds/hashtable": {module + "/internal/engine", module + "$"},
+		"./internal/ds/listpack":  {module + "/internal/engine", module + "$"},
+		"./internal/ds/streamlog": {module + "/internal/engine", module + "$"},
 		"./internal/conf":         {module + "/internal/engine", module + "$"},
 		"./internal/resp":         {module + "/internal/engine", module + "$"},
 		"./internal/process":      {module + "/internal/engine", module + "$"},

@@ -347,11 +347,12 @@ func backlenBefore(lp []byte, p int) (n, width int) {
 
 func headerLen(lp []byte) int { return int(binary.LittleEndian.Uint16(lp[4:])) }
 
-// setHeader sets the length, and adds to a number of elements that is known.
+// setHeader sets the length, and adds to a number of elements that is known. One
+// more than the greatest makes it unknown, and so it stays.
 func setHeader(lp []byte, add int) {
 	binary.LittleEndian.PutUint32(lp, uint32(len(lp)))
 	if n := headerLen(lp); n != unknown {
-		binary.LittleEndian.PutUint16(lp[4:], uint16(min(n+add, unknown)))
+		binary.LittleEndian.PutUint16(lp[4:], uint16(n+add))
 	}
 }
 

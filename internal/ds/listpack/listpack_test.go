@@ -260,6 +260,11 @@ func TestValidate(t *testing.T) {
 			t.Errorf("Validate(%s) = %d, true", h, n)
 		}
 	}
+	// An element of 255 bytes has the backlen 01 FF: the end is not part of it.
+	cut := append([]byte{0x07, 0x01, 0, 0, 1, 0, 0xE0, 253}, make([]byte, 253)...)
+	if n, ok := Validate(append(cut, 1, end)); ok {
+		t.Errorf("Validate = %d, true of an element that takes the end", n)
+	}
 	// What Redis reads and would not write.
 	long := []byte("\x13\x00\x00\x00\xff\xff\xf4\x05\x00\x00\x00\x00\x00\x00\x00\x09\xf1\x07\x00\x03\xff")
 	long[0] = byte(len(long))

@@ -12,9 +12,9 @@ const Unknown = -1
 
 // Sizes in bytes, for Size.
 const (
-	groupBytes    = 400
-	consumerBytes = 200
-	pendingBytes  = 2 * (40 + 16) // a record and an ID, in pages half full
+	groupBytes    = 280
+	consumerBytes = 288
+	pendingBytes  = 125 // a record and an ID, in pages half full
 )
 
 // A Group is a consumer group, to look at. What is returned by a method of Log
@@ -122,8 +122,8 @@ func (l *Log) deletedInside() bool {
 }
 
 // EstimateRead is how many entries were ever added up to id, where that can be
-// told from the counters, else Unknown (the EntriesRead of a group that is set to
-// id).
+// told from the counters, else Unknown. A group is nevertheless created, or set to
+// an ID, with Unknown unless the user says otherwise; Lag and ReadNew estimate.
 func (l *Log) EstimateRead(id ID) int64 {
 	switch c := id.Compare(l.last); {
 	case l.added == 0:

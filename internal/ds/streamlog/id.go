@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/larderdb/larder/internal/ds/listpack"
 )
 
 // ID is the ID of an entry: milliseconds since the epoch, and a sequence number
@@ -108,6 +110,9 @@ func parse(s string, seq uint64, star bool) (id ID, auto, ok bool) {
 // ID: after white space and a sign, which may be a minus only before zero or a
 // number past the signed range.
 func parseUint(s string) (uint64, bool) {
+	if n, ok := listpack.ParseInt(s); ok {
+		return uint64(n), n >= 0
+	}
 	s = strings.TrimLeft(s, " \t\n\v\f\r")
 	neg := strings.HasPrefix(s, "-")
 	if neg || strings.HasPrefix(s, "+") {

@@ -55,6 +55,9 @@ func setCounts(lp []byte, live, deleted int64) []byte {
 }
 
 func readInt(lp []byte, p int) (int64, int) {
+	if b := lp[p]; b < 0x80 { // a small one, without the call
+		return int64(b), p + 2
+	}
 	v, p := listpack.Read(lp, p)
 	n, _ := v.Int()
 	return n, p

@@ -40,7 +40,7 @@ const (
 // Sizes in bytes, for Size: what the parts cost in B-trees that are filled in
 // order, which leaves their pages half empty.
 const (
-	logBytes  = 480
+	logBytes  = 240
 	nodeBytes = 32 + 2*24
 )
 
@@ -189,8 +189,9 @@ func (l *Log) Append(id ID, fields []string, lim Limits) error {
 	} else {
 		n := l.ownNode(l.tail, size+64)
 		l.bytes -= cap(n.lp)
+		same := sameFields(n.lp, m, fields) // before the master moves
 		lp := listpack.ReplaceInt(roomy(n.lp, size+64), masterAt, m.live+1)
-		n.lp = appendEntry(lp, l.tail.id, id, fields, sameFields(lp, m, fields))
+		n.lp = appendEntry(lp, l.tail.id, id, fields, same)
 		l.bytes += cap(n.lp)
 	}
 	l.last = id
