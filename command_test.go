@@ -21,6 +21,8 @@ var notCompared = []string{"summary", "complexity", "history", "notes", "replace
 var newerThanReference = map[string]string{
 	"client|no-touch": "Redis 7.2",
 	"client|setinfo":  "Redis 7.2",
+	"xackdel":         "Redis 8.2",
+	"xdelex":          "Redis 8.2",
 }
 
 // TestCommandTable holds every Spec to what a redis-server says of the command.

@@ -98,6 +98,9 @@ func dump(db *larder.DB) string {
 			if !e.ExpireAt.IsZero() {
 				at = e.ExpireAt.UnixMilli()
 			}
+			if e.Type == "stream" {
+				e.Value = larder.DumpStream(snap.DB(n), e.Key)
+			}
 			lines = append(lines, fmt.Sprintf("%d %q %s %q %d\n", n, e.Key, e.Type, e.Value, at))
 		}
 	}

@@ -3,6 +3,7 @@
 package larder
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -36,6 +37,12 @@ func (m *Multi) DecrBy(key string, by int64) Result[int64] {
 func (m *Multi) Del(keys ...string) Result[int64] {
 	keys = slices.Clone(keys)
 	return queue(m, func(c Commands) (int64, error) { return c.Del(keys...) })
+}
+
+// Do queues Commands.Do.
+func (m *Multi) Do(words ...string) Result[any] {
+	words = slices.Clone(words)
+	return queue(m, func(c Commands) (any, error) { return c.Do(words...) })
 }
 
 // Exists queues Commands.Exists.
@@ -263,4 +270,138 @@ func (m *Multi) Type(key string) Result[string] {
 func (m *Multi) Unlink(keys ...string) Result[int64] {
 	keys = slices.Clone(keys)
 	return queue(m, func(c Commands) (int64, error) { return c.Unlink(keys...) })
+}
+
+// XAck queues Commands.XAck.
+func (m *Multi) XAck(stream, group string, ids ...StreamID) Result[int64] {
+	ids = slices.Clone(ids)
+	return queue(m, func(c Commands) (int64, error) { return c.XAck(stream, group, ids...) })
+}
+
+// XAckDel queues Commands.XAckDel.
+func (m *Multi) XAckDel(stream, group string, policy RefPolicy, ids ...StreamID) Result[[]DelResult] {
+	ids = slices.Clone(ids)
+	return queue(m, func(c Commands) ([]DelResult, error) { return c.XAckDel(stream, group, policy, ids...) })
+}
+
+// XAdd queues Commands.XAdd.
+func (m *Multi) XAdd(a XAddArgs) Result[StreamID] {
+	return queue(m, func(c Commands) (StreamID, error) { return c.XAdd(a) })
+}
+
+// XAutoClaim queues Commands.XAutoClaim.
+func (m *Multi) XAutoClaim(a XAutoClaimArgs) Result[XAutoClaimResult] {
+	return queue(m, func(c Commands) (XAutoClaimResult, error) { return c.XAutoClaim(a) })
+}
+
+// XClaim queues Commands.XClaim.
+func (m *Multi) XClaim(a XClaimArgs) Result[[]XMessage] {
+	return queue(m, func(c Commands) ([]XMessage, error) { return c.XClaim(a) })
+}
+
+// XClaimJustID queues Commands.XClaimJustID.
+func (m *Multi) XClaimJustID(a XClaimArgs) Result[[]StreamID] {
+	return queue(m, func(c Commands) ([]StreamID, error) { return c.XClaimJustID(a) })
+}
+
+// XDel queues Commands.XDel.
+func (m *Multi) XDel(stream string, ids ...StreamID) Result[int64] {
+	ids = slices.Clone(ids)
+	return queue(m, func(c Commands) (int64, error) { return c.XDel(stream, ids...) })
+}
+
+// XDelEx queues Commands.XDelEx.
+func (m *Multi) XDelEx(stream string, policy RefPolicy, ids ...StreamID) Result[[]DelResult] {
+	ids = slices.Clone(ids)
+	return queue(m, func(c Commands) ([]DelResult, error) { return c.XDelEx(stream, policy, ids...) })
+}
+
+// XGroupCreate queues Commands.XGroupCreate.
+func (m *Multi) XGroupCreate(a XGroupArgs) Result[struct{}] {
+	return queueOnly(m, func(c Commands) error { return c.XGroupCreate(a) })
+}
+
+// XGroupCreateConsumer queues Commands.XGroupCreateConsumer.
+func (m *Multi) XGroupCreateConsumer(stream, group, consumer string) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.XGroupCreateConsumer(stream, group, consumer) })
+}
+
+// XGroupDelConsumer queues Commands.XGroupDelConsumer.
+func (m *Multi) XGroupDelConsumer(stream, group, consumer string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.XGroupDelConsumer(stream, group, consumer) })
+}
+
+// XGroupDestroy queues Commands.XGroupDestroy.
+func (m *Multi) XGroupDestroy(stream, group string) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.XGroupDestroy(stream, group) })
+}
+
+// XGroupSetID queues Commands.XGroupSetID.
+func (m *Multi) XGroupSetID(a XGroupArgs) Result[struct{}] {
+	return queueOnly(m, func(c Commands) error { return c.XGroupSetID(a) })
+}
+
+// XInfoConsumers queues Commands.XInfoConsumers.
+func (m *Multi) XInfoConsumers(stream, group string) Result[[]XInfoConsumer] {
+	return queue(m, func(c Commands) ([]XInfoConsumer, error) { return c.XInfoConsumers(stream, group) })
+}
+
+// XInfoGroups queues Commands.XInfoGroups.
+func (m *Multi) XInfoGroups(stream string) Result[[]XInfoGroup] {
+	return queue(m, func(c Commands) ([]XInfoGroup, error) { return c.XInfoGroups(stream) })
+}
+
+// XInfoStream queues Commands.XInfoStream.
+func (m *Multi) XInfoStream(stream string) Result[XInfoStream] {
+	return queue(m, func(c Commands) (XInfoStream, error) { return c.XInfoStream(stream) })
+}
+
+// XInfoStreamFull queues Commands.XInfoStreamFull.
+func (m *Multi) XInfoStreamFull(stream string, count int64) Result[XInfoStreamFull] {
+	return queue(m, func(c Commands) (XInfoStreamFull, error) { return c.XInfoStreamFull(stream, count) })
+}
+
+// XLen queues Commands.XLen.
+func (m *Multi) XLen(stream string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.XLen(stream) })
+}
+
+// XPending queues Commands.XPending.
+func (m *Multi) XPending(stream, group string) Result[XPendingSummary] {
+	return queue(m, func(c Commands) (XPendingSummary, error) { return c.XPending(stream, group) })
+}
+
+// XPendingRange queues Commands.XPendingRange.
+func (m *Multi) XPendingRange(a XPendingArgs) Result[[]XPendingEntry] {
+	return queue(m, func(c Commands) ([]XPendingEntry, error) { return c.XPendingRange(a) })
+}
+
+// XRange queues Commands.XRange.
+func (m *Multi) XRange(a XRangeArgs) Result[[]XMessage] {
+	return queue(m, func(c Commands) ([]XMessage, error) { return c.XRange(a) })
+}
+
+// XRead queues Commands.XRead.
+func (m *Multi) XRead(ctx context.Context, a XReadArgs) Result[[]XStream] {
+	return queue(m, func(c Commands) ([]XStream, error) { return c.XRead(ctx, a) })
+}
+
+// XReadGroup queues Commands.XReadGroup.
+func (m *Multi) XReadGroup(ctx context.Context, a XReadGroupArgs) Result[[]XStream] {
+	return queue(m, func(c Commands) ([]XStream, error) { return c.XReadGroup(ctx, a) })
+}
+
+// XRevRange queues Commands.XRevRange.
+func (m *Multi) XRevRange(a XRangeArgs) Result[[]XMessage] {
+	return queue(m, func(c Commands) ([]XMessage, error) { return c.XRevRange(a) })
+}
+
+// XSetID queues Commands.XSetID.
+func (m *Multi) XSetID(a XSetIDArgs) Result[struct{}] {
+	return queueOnly(m, func(c Commands) error { return c.XSetID(a) })
+}
+
+// XTrim queues Commands.XTrim.
+func (m *Multi) XTrim(a XTrimArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.XTrim(a) })
 }

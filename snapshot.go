@@ -62,6 +62,9 @@ type SnapshotDB struct {
 // Get returns the string that key had, or ErrNil.
 func (s *Snapshot) Get(key string) (string, error) { return s.DB(s.db).Get(key) }
 
+// XRange returns entries of a stream, as Commands.XRange does.
+func (s *Snapshot) XRange(a XRangeArgs) ([]XMessage, error) { return s.DB(s.db).XRange(a) }
+
 // All yields the keys of the database that the snapshot was taken of, with their
 // values, in no order. It stops early when the snapshot ends: see Err.
 func (s *Snapshot) All() iter.Seq[Entry] { return s.DB(s.db).All() }
@@ -118,6 +121,28 @@ func (d *SnapshotDB) Get(key string) (v string, err error) {
 	}
 	runtime.KeepAlive(d.s)
 	return v, err
+}
+
+// XRange returns entries of a stream, as Commands.XRange does.
+func (d *SnapshotDB) XRange(a XRangeArgs) (msgs []XMessage, err error) {
+	in, some := a.internal(false)
+	if d.s.sn == nil {
+		return nil, ErrClosed
+	}
+	wrong := false
+	err = d.s.sn.Get(d.n, a.Stream, func(it engine.Item) {
+		s, ok := it.Value.Obj.(*engine.Stream)
+		if wrong = !ok; ok && some {
+			msgs = entries{log: s, from: in.from, to: in.to, max: max(0, in.count)}.keep().kept
+		}
+	})
+	if err == ErrNil {
+		err = nil
+	} else if wrong {
+		err = ErrWrongType
+	}
+	runtime.KeepAlive(d.s)
+	return msgs, err
 }
 
 // All yields the keys of the database with their values, in no order.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/larderdb/larder/internal/ds/streamlog"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -52,6 +53,18 @@ type digestType struct {
 var digestTypes = map[engine.Type]digestType{
 	engine.TypeString: {0, func(d *Digest, v engine.Value) {
 		d.mix([]byte(v.Str().String()))
+	}},
+	engine.TypeStream: {6, func(d *Digest, v engine.Value) {
+		var b []byte
+		for en := range v.Obj.(*engine.Stream).Range(streamlog.ID{}, streamlog.MaxID) {
+			d.mix(fmt.Appendf(nil, "%d.%d", en.ID.Ms, en.ID.Seq))
+			for name, value := range en.Fields() {
+				b = name.Append(b[:0])
+				d.mix(b)
+				b = value.Append(b[:0])
+				d.mix(b)
+			}
+		}
 	}},
 }
 
