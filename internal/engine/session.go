@@ -175,12 +175,12 @@ func (s *Session) find(words [][]byte) (c Command, first int) {
 
 // spelling returns a copy of the command's name as it was given, without an
 // allocation where it is all upper or all lower case.
-func (o *Spec) spelling(name []byte) string {
+func (s *Spec) spelling(name []byte) string {
 	switch string(name) {
-	case o.Name:
-		return o.Name
-	case o.lower:
-		return o.lower
+	case s.Name:
+		return s.Name
+	case s.lower:
+		return s.lower
 	}
 	return string(name)
 }

@@ -164,7 +164,7 @@ func (g *Group) FirstPending() ID {
 	return r.id
 }
 
-// LastPending: see FirstPending.
+// LastPending is the last ID among the pending entries; see FirstPending.
 func (g *Group) LastPending() ID {
 	r, _ := g.records.Max()
 	return r.id
