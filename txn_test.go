@@ -206,7 +206,7 @@ func TestInsideUpdate(t *testing.T) {
 		if larder.Idle(db) == nil {
 			break
 		}
-		runtime.Gosched()
+		<-time.After(10 * time.Millisecond)
 	}
 	idle(t, db)
 }
