@@ -166,7 +166,8 @@ func (db *DB) ClockJumped() { db.shared.e.ClockJumped() }
 
 // A Conn is a connection in words, as RESP has it, without a network. It keeps
 // the selected database, the transaction and the version of the protocol, and
-// stands in CLIENT LIST. It is for one goroutine, Close excepted.
+// stands in CLIENT LIST. It is for one goroutine; another may end its
+// Transport's Context.
 type Conn struct{ c *admin.Client }
 
 // A Transport is what a Conn needs of what carries it, usually a network

@@ -13,11 +13,13 @@
 //	Tx        a transaction that is all or nothing: DB.Update, DB.View
 //	Snapshot  the store at one instant, for as long as it takes to read it
 //	Conn      a connection that speaks words, as RESP has them
+//	Multi     a queue of commands, run as one without rollback: DB.Multi
 //	TypedDB   values of a Go type, kept as strings
 //
 // A family of commands is a file: kv.go and kv_edit.go have strings, keys.go,
 // expire.go and scan.go what goes for keys of any type, flush.go whole
-// databases, txn.go transactions. Beside its typed method each command has its
+// databases, stream.go and stream_group.go and their like streams, txn.go and
+// multi.go transactions. Beside its typed method each command has its
 // entry in the table, which says how it is read from words, which keys it names,
 // what it does and how it answers. Both ways in meet there, so they cannot
 // drift apart.

@@ -142,6 +142,12 @@ func TestConsumeAfterCrash(t *testing.T) {
 		t.Errorf("at first %s", got)
 	}
 	db.XDel("s", sid(t, "2"))
+	if got := take(2, larder.ConsumeArgs{}); got != "1-0 3-0 " {
+		t.Errorf("then %s", got)
+	}
+	if p, _ := db.XPending("s", "g"); p.Count != 2 {
+		t.Errorf("what was deleted is still pending: %+v", p)
+	}
 	if got := take(3, larder.ConsumeArgs{Ack: true, Count: 10}); got != "1-0 3-0 4-0 " {
 		t.Errorf("then %s", got)
 	}

@@ -380,6 +380,30 @@ func waitBlocked(t testing.TB, db *larder.DB, n int) {
 	}
 }
 
+// That a group goes is nothing to who watches the stream, though those who wait
+// for the group hear of it.
+func TestStreamDestroyIsNoChange(t *testing.T) {
+	db := open(t, larder.Options{})
+	group(t, db, "s", "g")
+	c, waits := newConn(db), newConn(db)
+	defer c.Close()
+	defer waits.Close()
+	waits.Send("XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "s", ">")
+	waitBlocked(t, db, 1)
+	c.Do("WATCH", "s")
+	if _, err := db.XGroupDestroy("s", "g"); err != nil {
+		t.Fatal(err)
+	}
+	if r := waits.Receive(10 * time.Second); !strings.HasPrefix(r.Str, "NOGROUP") {
+		t.Errorf("who waited got %s", r)
+	}
+	c.Do("MULTI")
+	c.Do("PING")
+	if r := c.Do("EXEC"); len(r.Elems) != 1 {
+		t.Errorf("EXEC = %s", r)
+	}
+}
+
 // A group that goes, and a key that goes, answer all who wait.
 func TestStreamGoneWhileWaiting(t *testing.T) {
 	for _, tt := range []struct {
