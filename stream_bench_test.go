@@ -28,7 +28,7 @@ func BenchmarkXAdd(b *testing.B) {
 	for _, n := range []int{0, 1_000_000, 10_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			if n > 1_000_000 && testing.Short() {
-				b.Skip("takes a minute")
+				b.Skip("SKIPPED: ten million entries take a minute; not with -short")
 			}
 			db := benchStream(b, n)
 			if n > 0 {
@@ -133,7 +133,7 @@ func BenchmarkXReadWakeUp(b *testing.B) {
 
 func TestXAddAllocates(t *testing.T) {
 	if raceEnabled {
-		t.Skip("the race detector allocates")
+		t.Skip("SKIPPED: allocations are not those of a release under -race")
 	}
 	db := benchStream(t, 1000)
 	a := larder.XAddArgs{Stream: "s", Fields: benchFields}

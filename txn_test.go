@@ -667,7 +667,7 @@ func TestExecOOM(t *testing.T) {
 // and give it back.
 func TestMillion(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a million commands")
+		t.Skip("SKIPPED: a million commands; not with -short")
 	}
 	n := 1_000_000
 	if raceEnabled {

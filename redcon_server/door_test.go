@@ -477,7 +477,7 @@ func TestAllocations(t *testing.T) {
 
 func TestIdleMemory(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("measures memory")
+		t.Skip("SKIPPED: under -short or -race memory is not measured")
 	}
 	n := map[string]int{"memory": 10_000, "tcp": 400} // each end of a socket takes a descriptor
 	s := start(t, newFakeDB(), Options{Limits: Limits{MaxClients: 20_000}})

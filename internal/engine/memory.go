@@ -210,10 +210,8 @@ func (e *Engine) victim(p Policy) (dbKey, bool) {
 	m := &e.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	found := false
 	for range m.samples.Load() {
 		if c, ok := e.sample(p); ok {
-			found = true
 			m.offer(c)
 		}
 	}
@@ -221,9 +219,6 @@ func (e *Engine) victim(p Policy) (dbKey, bool) {
 		k := m.pool[n-1].key
 		m.pool = m.pool[:n-1]
 		return k, true
-	}
-	if !found {
-		return dbKey{}, false
 	}
 	return dbKey{}, false
 }

@@ -292,7 +292,7 @@ func TestMisuse(t *testing.T) {
 // What was freed reads as poison.
 func TestPoison(t *testing.T) {
 	if !chunk.Invariants {
-		t.Skip("freed memory is poisoned under -race and -tags invariants only")
+		t.Skip("SKIPPED: freed memory is poisoned under -race and -tags invariants only")
 	}
 	tb := newTable(t)
 	for _, v := range []string{"short", strings.Repeat("long", 1000)} {
