@@ -410,8 +410,12 @@ func dump(t testing.TB, e *Engine) string {
 		t.Fatal(err)
 	}
 	defer snap.Close()
+	return dumpOf(snap)
+}
+
+func dumpOf(snap *Snapshot) string {
 	var lines []string
-	for db := range e.Databases() {
+	for db := range snap.e.Databases() {
 		for key, it := range snap.All(db) {
 			lines = append(lines, strconv.Itoa(db)+" "+key+" "+show(it.Value)+"\n")
 		}

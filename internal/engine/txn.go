@@ -34,7 +34,10 @@ type Txn struct {
 	frozen   *Snapshot // what an OnSnapshot command reads
 
 	staged []stage // by a command, not in the keyspace until their Effect
-	dirty  int     // values changed in place since mark, not to be undone
+
+	scratch   []*[]byte // buffers of EditFlat
+	scratched int       // of them are in use
+	dirty     int       // values changed in place since mark, not to be undone
 
 	mark    mark // where the command that runs now began
 	log     []undo

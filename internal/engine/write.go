@@ -21,6 +21,7 @@ type stage struct {
 	flat     string
 	form     Form
 	obj      Object
+	buf      *[]byte // of EditFlat
 	expireAt int64
 }
 
@@ -28,6 +29,7 @@ type stageKind uint8
 
 const (
 	stageSet    stageKind = iota // flat bytes
+	stageFlat                    // flat bytes that were edited in the scratch
 	stageObject                  // a new object
 	stageEdited                  // an object that was changed in place
 	stageDelete
@@ -117,6 +119,58 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 	t.dirty++
 	t.stage(at, stageEdited).obj = v
 	return v, nil
+}
+
+// EditFlat returns the flat bytes of key to be changed: a copy in the
+// transaction's scratch, empty where there is no such key. The Effect writes them
+// back as a value of that form, in place where it may, and deletes a collection
+// without an element. What the command borrowed from the value stays as it was. A
+// value too long to be flat is turned into an object instead (SetObject).
+func (t *Txn) EditFlat(key string, form Form) *[]byte {
+	at := t.ref(t.db, key)
+	for i := range t.staged {
+		if st := &t.staged[i]; st.at == at && st.what == stageFlat {
+			return st.buf
+		}
+	}
+	b := t.newScratch()
+	if tab, h := t.lookup(at); h != 0 {
+		t.touch(tab, h)
+		*b = append(*b, tab.Bytes(h)...)
+	}
+	st := t.stage(at, stageFlat)
+	st.buf, st.form, st.expireAt = b, form, KeepTTL
+	return b
+}
+
+// maxScratch is the longest buffer that a transaction keeps for the next one.
+const maxScratch = 32 << 10
+
+// newScratch returns an empty buffer. The buffers are free again when nothing is
+// staged.
+func (t *Txn) newScratch() *[]byte {
+	if len(t.staged) == 0 {
+		t.scratched = 0
+	}
+	if t.scratched == len(t.scratch) {
+		t.scratch = append(t.scratch, new([]byte))
+	}
+	b := t.scratch[t.scratched]
+	t.scratched++
+	*b = (*b)[:0]
+	return b
+}
+
+// noElement says that flat bytes are those of a collection without an element: a
+// listpack's header and end, an intset's header.
+func noElement(form Form, b []byte) bool {
+	switch {
+	case form.Type() == TypeString:
+		return false
+	case form == SetIntset:
+		return len(b) <= 8
+	}
+	return len(b) <= 7
 }
 
 // Delete stages the end of key and reports whether it was there.
@@ -297,6 +351,18 @@ func (t *Txn) apply(st *stage) {
 		}
 		tab = t.table(st.at)
 		t.publish(st.at, tab, h, tab.NewObject(st.at.key, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()), st.expireAt, t.e.newAccess()))
+	case stageFlat:
+		if noElement(st.form, *st.buf) {
+			if h != 0 {
+				t.publish(st.at, tab, h, 0)
+			}
+			return
+		}
+		st.flat = borrow(*st.buf)
+		t.applySet(st, tab, h)
+		if cap(*st.buf) > maxScratch {
+			*st.buf = nil
+		}
 	case stageSet:
 		t.applySet(st, tab, h)
 	}

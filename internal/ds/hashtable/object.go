@@ -1,6 +1,9 @@
 package hashtable
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // The object list: Go values that stubs refer to by index. Chunks hold no
 // pointers, so what must be a Go value stands here, where the collector sees it.
@@ -54,15 +57,45 @@ func (o *objectSlot) poison() {
 }
 
 func (o *objectSlot) weight() int {
-	n := objectShare + o.size
-	if l, ok := o.obj.(*long); ok {
+	n, obj := objectShare, o.obj
+	if l, ok := obj.(*long); ok {
 		n += int(unsafe.Sizeof(*l)) + len(l.key)
+		obj = l.obj
 	}
-	return n
+	if _, ok := obj.(*byte); ok {
+		return n + room(o.size)
+	}
+	return n + o.size
+}
+
+// room is how many bytes are allocated for a payload of n: as for slots, there are
+// eight sizes to a doubling, so that a payload can often be overwritten by one a
+// little longer.
+func room(n int) int {
+	step := 1 << max(bits.Len(uint(max(n, 1)-1))-4, 4)
+	return (n + step - 1) &^ (step - 1)
 }
 
 // bytesOf makes the object of a payload.
-func bytesOf(val string) *byte { return unsafe.SliceData([]byte(val)) }
+func bytesOf(val string) *byte {
+	b := make([]byte, room(len(val)))
+	copy(b, val)
+	return unsafe.SliceData(b)
+}
+
+// overwrite puts another payload in the place of one, if that has as much room.
+func (o *objectSlot) overwrite(val string) bool {
+	if room(len(val)) != room(o.size) || len(val) == 0 {
+		return false
+	}
+	obj := o.obj
+	if l, ok := obj.(*long); ok {
+		obj = l.obj
+	}
+	copy(unsafe.Slice(obj.(*byte), len(val)), val)
+	o.size = len(val)
+	return true
+}
 
 func (t *Table) addObject(o objectSlot) uint32 {
 	t.objectCount++

@@ -189,23 +189,28 @@ func (t *Table) holds(h Handle) bool {
 // none does.
 func (t *Table) Young(h Handle) bool { return t.meta[h>>chunkLog].gen > t.newest }
 
-// Overwrite changes an entry of the table in place and returns true, if it is
-// flat and young, and if the new value needs a slot of the same size. Else it
-// changes nothing. It allocates nothing. The old value is lost: the caller must
-// have no undo in mind, and nobody who still reads it.
+// Overwrite changes an entry that New made, and that is in the table, in place and
+// returns true, if it is young and if the new value needs as much room as the old
+// one has. Else it changes nothing. It allocates nothing. The old value is lost:
+// the caller must have no undo in mind, and nobody who still reads it.
 func (t *Table) Overwrite(h Handle, val string, form Form, expireAt int64) bool {
 	e := t.at(h)
-	if e.is() != flat || !t.Young(h) {
+	if !t.Young(h) {
 		return false
 	}
-	klen := int(e.klen)
-	if _, size, ok := flatSize(klen, len(val)); !ok || size != int(e.size) {
+	kind := e.is()
+	if kind == flat {
+		klen := int(e.klen)
+		if _, size, ok := flatSize(klen, len(val)); !ok || size != int(e.size) {
+			return false
+		}
+		e.vlen = uint16(len(val))
+		copy(e.bytes(klen, len(val)), val)
+	} else if kind == object || kind == longObject || !t.object(e.index()).overwrite(val) {
 		return false
 	}
 	t.mustHold(h)
-	e.set(flat, form)
-	e.vlen = uint16(len(val))
-	copy(e.bytes(klen, len(val)), val)
+	e.set(kind, form)
 	t.changeExpiry(h, expireAt)
 	return true
 }
