@@ -15,6 +15,7 @@ var children = map[string]func(args []byte) (any, error){
 	"collector": child(measureCollector),
 	"memory":    child(measureMemory),
 	"pauses":    child(measurePauses),
+	"streams":   child(measureStreams),
 	"txn":       child(measureTxn),
 }
 

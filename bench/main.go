@@ -56,6 +56,7 @@ var sections = []section{
 	{"pauses", pauses},
 	{"network", network},
 	{"transactions", transactions},
+	{"streams", streams},
 }
 
 func main() {

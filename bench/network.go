@@ -61,13 +61,18 @@ func startContest(sc scale, w *report, what string) (*contest, bool, func(), err
 	return c, err == nil, stop, err
 }
 
-// redisBenchmark loads a server once: CPU microseconds of the server a
-// request, and requests a second.
-func redisBenchmark(s *server, test string, depth, n, keys int) (cpu, rps float64, err error) {
+// redisBenchmark loads a server once with a test of redis-benchmark's own, such as
+// "set", or with the words of a command, in which __rand_int__ is one of the keys:
+// CPU microseconds of the server a request, and requests a second.
+func redisBenchmark(s *server, depth, n, keys int, test ...string) (cpu, rps float64, err error) {
 	host, port, _ := net.SplitHostPort(s.addr)
+	args := []string{"-h", host, "-p", port, "-c", strconv.Itoa(connections), "-P", strconv.Itoa(depth), "-n", strconv.Itoa(n),
+		"-r", strconv.Itoa(keys), "-d", strconv.Itoa(valueLen), "--csv"}
+	if len(test) == 1 {
+		args = append(args, "-t")
+	}
 	c0 := s.cpu()
-	out, err := exec.Command("redis-benchmark", "-h", host, "-p", port, "-c", "50", "-P", strconv.Itoa(depth), "-n", strconv.Itoa(n),
-		"-r", strconv.Itoa(keys), "-d", strconv.Itoa(valueLen), "--csv", "-t", test).Output()
+	out, err := exec.Command("redis-benchmark", append(args, test...)...).Output()
 	if err != nil {
 		return 0, 0, fmt.Errorf("redis-benchmark: %w", err)
 	}
@@ -89,7 +94,7 @@ func network(sc scale, w *report) error {
 	}
 	w.para("redis-benchmark with 50 connections and %s keys, values of %d bytes: microseconds of the server's CPU a request, thousands of requests a second, and each relative to redis-server in the same round. Client and server share the machine's processors.", count(sc.netKeys), valueLen)
 	for _, s := range c.servers {
-		if _, _, err := redisBenchmark(s, "set", 100, 2*sc.netKeys, sc.netKeys); err != nil {
+		if _, _, err := redisBenchmark(s, 100, 2*sc.netKeys, sc.netKeys, "set"); err != nil {
 			return err
 		}
 	}
@@ -104,7 +109,7 @@ func network(sc scale, w *report) error {
 			cpus, rpss := make([][]float64, len(c.servers)), make([][]float64, len(c.servers))
 			for range sc.rounds {
 				for i, s := range c.servers {
-					cpu, rps, err := redisBenchmark(s, test, depth, n, sc.netKeys)
+					cpu, rps, err := redisBenchmark(s, depth, n, sc.netKeys, test)
 					if err != nil {
 						return err
 					}

@@ -210,3 +210,8 @@ func must(err error) {
 		panic(err)
 	}
 }
+
+func must1[R any](r R, err error) R {
+	must(err)
+	return r
+}

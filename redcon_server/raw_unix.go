@@ -24,7 +24,7 @@ func rawConn(c net.Conn) syscall.RawConn {
 // rawRead reads what is there; again says that nothing is.
 func rawRead(fd uintptr, p []byte) (n int, again bool, err error) {
 	for {
-		n, err = syscall.Read(int(fd), p)
+		n, err = sysRead(fd, p)
 		if err != syscall.EINTR {
 			break
 		}
@@ -38,7 +38,7 @@ func rawRead(fd uintptr, p []byte) (n int, again bool, err error) {
 // rawWrite writes what goes without waiting, perhaps nothing.
 func rawWrite(fd uintptr, p []byte) (n int, err error) {
 	for {
-		n, err = syscall.Write(int(fd), p)
+		n, err = sysWrite(fd, p)
 		if err != syscall.EINTR {
 			break
 		}

@@ -18,10 +18,24 @@ type Args struct {
 	first int // after the command's name
 	i     int
 	err   error
+	rest  []string // what RestBut has returned
 }
 
 // NewArgs returns a reader of words, of which the first belong to the name.
 func NewArgs(words [][]byte, first int) *Args { return &Args{words: words, first: first, i: first} }
+
+// reset makes a a reader of other words. What it returned for the last ones is not
+// good any more.
+func (a *Args) reset(words [][]byte, first int) {
+	if cap(a.rest) > maxRest {
+		a.rest = nil
+	}
+	clear(a.rest) // the words are borrowed
+	a.words, a.first, a.i, a.err, a.rest = words, first, first, nil, a.rest[:0]
+}
+
+// maxRest is how many words of a command are kept room for, for the next one.
+const maxRest = 256
 
 // again returns a reader of a copy of the words, which outlives the buffer.
 func (a *Args) again() *Args { return NewArgs(cloneWords(a.words), a.first) }
@@ -118,31 +132,47 @@ func (a *Args) Timeout() time.Duration {
 	if a.err != nil {
 		return 0
 	}
-	f, ok := ParseFloat(a.String())
-	switch {
-	case !ok || math.IsNaN(f) || f*1000 > math.MaxInt64:
-		a.Fail(Error("ERR timeout is not a float or out of range"))
-	case f < 0:
-		a.Fail(Error("ERR timeout is negative"))
-	case f > float64(math.MaxInt64/int64(time.Second)):
-		return math.MaxInt64
+	d, err := ParseTimeout(a.String())
+	if err != nil {
+		a.Fail(err)
 	}
-	return time.Duration(math.Ceil(f*1000)) * time.Millisecond
+	return d
+}
+
+// ParseTimeout reads a timeout as [Args.Timeout] does, for commands that look at it
+// after their other words. What has more milliseconds than fit is negative, as it
+// becomes in Redis.
+func ParseTimeout(s string) (time.Duration, error) {
+	f, ok := ParseFloat(s)
+	if ok {
+		f = math.Ceil(f * 1000)
+	}
+	switch {
+	case !ok:
+		return 0, Error("ERR timeout is not a float or out of range")
+	case f < 0 || f >= 1<<63:
+		return 0, Error("ERR timeout is negative")
+	case f > float64(math.MaxInt64/int64(time.Millisecond)):
+		return math.MaxInt64, nil
+	}
+	return time.Duration(f) * time.Millisecond, nil
 }
 
 // Rest returns the words not read yet.
 func (a *Args) Rest() []string { return a.RestBut(0) }
 
-// RestBut returns the words not read yet except the last n.
+// RestBut returns the words not read yet except the last n. The slice is the
+// reader's, until the next command.
 func (a *Args) RestBut(n int) []string {
 	if a.err != nil || a.Len() <= n {
 		return nil
 	}
-	s := make([]string, 0, a.Len()-n)
+	from := len(a.rest)
+	a.rest = slices.Grow(a.rest, a.Len()-n)
 	for a.Len() > n {
-		s = append(s, a.String())
+		a.rest = append(a.rest, a.String())
 	}
-	return s
+	return slices.Clip(a.rest[from:])
 }
 
 // More reports whether there are words left and no error so far.

@@ -355,7 +355,7 @@ func (s *Session) ExecQueue(w *Reply) error {
 	t := s.e.newTxn(s, s.DB)
 	for i := range s.Queue {
 		q := &s.Queue[i]
-		s.args = Args{words: q.words, first: q.first, i: q.first}
+		s.args.reset(q.words, q.first)
 		q.c.plan(s, &s.args, &t.keys)
 	}
 	switch err := t.openExec(s.queueFlags, s.watch); err {
@@ -425,7 +425,7 @@ func (s *Session) execQueued(q *Queued, w *Reply) {
 			return
 		}
 	}
-	s.args = Args{words: q.words, first: q.first, i: q.first}
+	s.args.reset(q.words, q.first)
 	s.run(q.c, q.words, w)
 }
 

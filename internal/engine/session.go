@@ -157,7 +157,7 @@ func (s *Session) Exec(words [][]byte, w *Reply) {
 			return
 		}
 	}
-	s.args = Args{words: words, first: first, i: first}
+	s.args.reset(words, first)
 	s.run(c, words, w)
 }
 

@@ -266,18 +266,20 @@ func appendEntry(lp []byte, base, id ID, fields []string, same bool) []byte {
 	if same {
 		flags, count = flagSameFields, n+3
 	}
-	lp = listpack.AppendInt(lp, flags)
-	lp = listpack.AppendInt(lp, int64(id.Ms-base.Ms))
-	lp = listpack.AppendInt(lp, int64(id.Seq-base.Seq))
+	a := listpack.Extend(lp)
+	a.Int(flags)
+	a.Int(int64(id.Ms - base.Ms))
+	a.Int(int64(id.Seq - base.Seq))
 	if !same {
-		lp = listpack.AppendInt(lp, n)
+		a.Int(n)
 	}
 	for i, s := range fields {
 		if !same || i&1 == 1 {
-			lp = listpack.Append(lp, s)
+			a.String(s)
 		}
 	}
-	return listpack.AppendInt(lp, count)
+	a.Int(count)
+	return a.Done()
 }
 
 // maxFields bounds what a file says, so that sums of it do not overflow.
