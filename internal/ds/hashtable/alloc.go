@@ -38,17 +38,19 @@ type chunkState struct {
 
 // allocator is the part of a table that hands out slots.
 type allocator struct {
-	src     *chunk.Source
-	meta    []chunkState // parallel to addr
-	current uint32       // the chunk that slots are cut from
-	resumed bool         // current is to be used whatever its age
-	tails   []uint32     // chunks with a tail, oldest first
-	idle    []uint32     // indexes without a chunk
+	src     *chunk.Source // nil in a collection, whose chunks are Go memory
+	meta    []chunkState  // parallel to addr
+	current uint32        // the chunk that slots are cut from
+	resumed bool          // current is to be used whatever its age
+	tails   []uint32      // chunks with a tail, oldest first
+	idle    []uint32      // indexes without a chunk
 	free    [classes]Handle
 	chunks  int
 	limit   int // indexes, 0 among them; maxChunks but in tests
 	space   int // granules of all chunks
 	holes   int // granules in free lists
+
+	// What tables that were cloned share is in none of the numbers above.
 }
 
 // Full says that the handles of the table (64 GB of slots) are nearly used up:
@@ -75,7 +77,7 @@ func (t *Table) alloc(class, size int) Handle {
 			c.used += uint16(size)
 			return h
 		}
-		if !t.turn() {
+		if !t.turn(size) {
 			return 0
 		}
 	}
@@ -89,10 +91,10 @@ func (t *Table) cut(c *chunkState, size int) Handle {
 	return h
 }
 
-// turn makes another chunk current. The tail of one that is too old is kept, to
-// be resumed when it counts as young again, or when there are too many: without
-// that, many short snapshots would each cost a chunk.
-func (t *Table) turn() bool {
+// turn makes another chunk current, for a slot of some granules. The tail of one
+// that is too old is kept, to be resumed when it counts as young again, or when
+// there are too many: without that, many short snapshots would each cost a chunk.
+func (t *Table) turn(size int) bool {
 	c := &t.meta[t.current]
 	if c.gen <= t.newest && !t.resumed && c.bump < c.size {
 		t.tails = append(t.tails, t.current)
@@ -113,9 +115,12 @@ func (t *Table) turn() bool {
 	if t.exhausted() {
 		return false
 	}
-	if t.chunks == 0 {
+	switch {
+	case t.src == nil:
+		t.begin(t.memory(size))
+	case t.chunks == 0:
 		t.begin(t.src.First())
-	} else {
+	default:
 		t.begin(t.src.Get(), chunk.Size)
 	}
 	return true
@@ -139,13 +144,19 @@ func (t *Table) begin(p unsafe.Pointer, size int) {
 // exhausted says that no handle can name another chunk.
 func (t *Table) exhausted() bool { return len(t.idle) == 0 && len(t.addr) >= t.limit }
 
-// giveBack gives a chunk without entries back to the source.
+// giveBack gives a chunk without entries back to the source, or to the collector.
 func (t *Table) giveBack(i uint32) {
 	c := &t.meta[i]
+	if c.gen <= t.floor {
+		t.letGo(i)
+		return
+	}
 	if chunk.Invariants {
 		copy(unsafe.Slice((*byte)(t.addr[i]), int(c.size)*granule), poison)
 	}
-	t.src.Put(t.addr[i])
+	if t.src != nil {
+		t.src.Put(t.addr[i])
+	}
 	t.addr[i] = nil
 	t.idle = append(t.idle, i)
 	t.chunks--
@@ -187,7 +198,8 @@ func (t *Table) release(h Handle) {
 	e, c := t.at(h), &t.meta[h>>chunkLog]
 	if e.is() != flat {
 		i := e.index()
-		if k := e.is(); chunk.Invariants && (k == blob || k == longBlob) {
+		// After a Clone the payload may be another table's as well.
+		if k := e.is(); chunk.Invariants && t.floor == 0 && (k == blob || k == longBlob) {
 			t.object(i).poison()
 		}
 		t.dropObject(i)

@@ -29,20 +29,22 @@ type compactor struct {
 //
 // A chunk that a snapshot may read is left alone: what is moved out of it would
 // be kept twice, and an object would be seen by the snapshot and yet belong to an
-// entry that is young. Entries to which the table does not refer, those made and
+// entry that is young. One that clones share is drained, without a change of it,
+// while half of what is shared is dead to this table. Entries to which the table does not refer, those made and
 // not yet published or published out and not yet retired, keep their handles, and
 // their chunk.
 func (t *Table) Compact() (more bool) {
+	t.settle()
 	n := min(stepSlots*(1+t.freed), maxSlots)
 	t.freed = 0
 	if t.draining == 0 {
-		if t.holes*idlePart < t.space || t.chunks < 2 {
+		if !t.wasteful() && !t.halfDead() {
 			return false
 		}
 		if t.rest -= n / stepSlots; t.rest > 0 {
 			return false
 		}
-		c := t.sparsest()
+		c := t.sparsest(t.halfDead())
 		if c == 0 {
 			t.rest = restAfter
 			return false
@@ -51,18 +53,20 @@ func (t *Table) Compact() (more bool) {
 		t.meta[c].drained = true
 	}
 	c := &t.meta[t.draining]
-	if c.gen <= t.newest && !t.retreating {
+	shared := c.gen <= t.floor
+	if c.gen <= t.newest && !shared && !t.retreating {
 		// A snapshot was opened meanwhile. Give the slots that were taken out of
 		// the lists back to them, as the snapshot may stay for long. That is a walk
 		// through the whole chunk: entries may have been freed anywhere in it.
 		t.retreating, t.drainPos = true, 0
 		c.drained = false
 	}
-	for ; n > 0 && t.drainPos < uint32(c.size); n-- {
+	for ; n > 0 && t.drainPos < uint32(c.bump); n-- {
 		h := Handle(t.draining<<chunkLog | t.drainPos)
 		e := t.at(h)
 		size := int(e.size)
 		switch kind := e.is(); {
+		case shared && kind < flat: // it was free when the tables parted
 		case t.retreating && kind == loose:
 			class, _ := classOf(size)
 			t.link(h, class)
@@ -75,38 +79,50 @@ func (t *Table) Compact() (more bool) {
 				// No handle is left for its new place. Try again when there is.
 				return false
 			}
+			c = &t.meta[t.draining] // there may be a chunk more
 		}
 		t.drainPos += uint32(size)
 	}
-	if t.drainPos < uint32(c.size) {
+	if t.drainPos < uint32(c.bump) {
 		return true
 	}
 	if i := t.draining; !t.retreating && c.used == 0 {
 		t.giveBack(i)
 	}
 	t.draining, t.retreating, t.rest = 0, false, 0
-	return t.holes*idlePart >= t.space && t.chunks > 1
+	return t.wasteful() || t.halfDead()
 }
 
-// sparsest returns the emptiest chunk of a sample, 0 if none is empty enough.
-func (t *Table) sparsest() (best uint32) {
+// wasteful says that enough slots are free for compaction.
+func (t *Table) wasteful() bool { return t.holes*idlePart >= t.space && t.chunks > 1 }
+
+// sparsest returns the emptiest chunk of a sample, of those that are shared or of
+// the others, 0 if none is empty enough.
+func (t *Table) sparsest(shared bool) (best uint32) {
 	for range min(sampleSize, len(t.meta)) {
 		if t.sampled++; t.sampled >= uint32(len(t.meta)) {
 			t.sampled = 1
 		}
 		c := &t.meta[t.sampled]
-		if t.addr[t.sampled] == nil || c.drained || c.bump < c.size || c.gen <= t.newest || c.used >= c.size/8*5 {
+		switch {
+		case t.addr[t.sampled] == nil || c.drained || c.used >= c.size/8*5:
+			continue
+		case shared != (c.gen <= t.floor) || !shared && (c.bump < c.size || c.gen <= t.newest):
 			continue
 		}
-		if best == 0 || c.used < t.meta[best].used {
+		if b := &t.meta[best]; best == 0 || c.size-c.used > b.size-b.used {
 			best = t.sampled
 		}
 	}
 	return best
 }
 
-// move gives a young entry another slot, if the table refers to it.
+// move gives an entry that is young or shared another slot, if the table refers to
+// it.
 func (t *Table) move(h Handle) bool {
+	if t.isGhost(h) {
+		return true
+	}
 	hash := t.hash(t.Key(h))
 	hs := hash << t.skip
 	d := t.slotOf(hs)
@@ -123,6 +139,13 @@ func (t *Table) move(h Handle) bool {
 	sg, depth := t.own(hs)
 	b, j, _ := sg.locate(hs, depth, h)
 	sg[b].slot[j] = to
+	if t.moved != nil {
+		t.moved(h, to)
+	}
+	if t.shared(h) {
+		t.leave(h)
+		return true
+	}
 	e.set(flat, 0) // the object goes with the entry, and is not to be released
 	t.release(h)
 	return true

@@ -38,6 +38,9 @@ type deadlines struct {
 	// the walk has come past the last position.
 	old    *wheel
 	cursor uint64
+	blank  bool // old is empty: what the walk has not come to is on no record
+
+	inside
 }
 
 func (d *deadlines) memory() (n int) {
@@ -53,7 +56,7 @@ func (d *deadlines) memory() (n int) {
 // needsDeadline says whether a changed expiry needs a record. If there was one
 // not later, it has a record that serves.
 func (t *Table) needsDeadline(was, at int64) bool {
-	return at != 0 && (was == 0 || at < was)
+	return at != 0 && (was == 0 || at < was) && !t.undated
 }
 
 // expiry takes note that the entry of a hash in the table changes its expiry. The
@@ -102,7 +105,7 @@ func (t *Table) NextDue() int64 {
 // tooStale says that a rebuild pays: a walk over the table for the sake of a few
 // records does not, so a part of the entries without expiry is allowed for.
 func (t *Table) tooStale() bool {
-	return t.wheel.n > 2*t.expiring+t.count/4+staleFloor
+	return t.wheel.n > 2*max(t.expiring, t.rebuilt)+t.count/4+staleFloor
 }
 
 // Due calls f for up to limit entries that have expired at now, in Unix
@@ -115,6 +118,8 @@ func (t *Table) Due(now int64, limit int, f func(h Handle)) (more bool) {
 	if t.wheel == nil {
 		return false
 	}
+	t.settle()
+	t.rebuilt = min(t.rebuilt, t.wheel.n)
 	second := now / 1000
 	if t.old == nil && (t.tooStale() || t.wheel.now > second+1) {
 		// The second reason is a clock that was set back: what is filed after that
@@ -140,12 +145,13 @@ func (t *Table) Due(now int64, limit int, f func(h Handle)) (more bool) {
 func (t *Table) rebuild(n int) {
 	for ; n > 0; n-- {
 		t.cursor = t.home(t.cursor, func(h Handle, hash uint64) {
-			if at := t.ExpireAt(h); at != 0 {
+			if at := t.dueOf(h); at != 0 {
 				t.addDeadline(t.record(hash), at)
 			}
 		})
 		if t.cursor == 0 {
-			t.old = nil
+			t.old, t.blank = nil, false
+			t.counted()
 			return
 		}
 	}
@@ -212,7 +218,7 @@ func (t *Table) recorded(rec uint32, now int64) (expired Handle, n int, first in
 				if p>>low != hs>>low || p>>recordShift != prefix {
 					continue
 				}
-				switch at := t.ExpireAt(h); {
+				switch at := t.dueOf(h); {
 				case at == 0:
 				case at <= now:
 					expired = h

@@ -22,6 +22,9 @@ type dirSlot struct {
 
 const dirSlotSize = int(unsafe.Sizeof(dirSlot{}))
 
+// Hash returns the hash of a key, which Find and Publish are called with.
+func (v *View) Hash(key string) uint64 { return maphash.String(v.seed, key) }
+
 func (v *View) hash(key string) uint64 { return maphash.String(v.seed, key) }
 
 // slotOf returns the directory slot of a position.

@@ -1,6 +1,7 @@
 // Package hashtable is larder's table of keys: one shard's part of one logical
 // database, with entries that the collector does not see, snapshots that cost
-// nothing to open, and deadlines.
+// nothing to open, and deadlines. As a collection it holds the members of one big
+// value, and is cloned instead.
 //
 // # Terms
 //
@@ -16,6 +17,8 @@
 //	generation a number that every opening of a snapshot raises
 //	young      begun after the newest open snapshot, so that none sees it
 //	record     "look there about this second": what is known of an expiry
+//	collection a table of one value's members, in Go memory, that can be cloned
+//	shared     what a Clone left to both sides
 //
 // A [Table] is a [View] that changes, a [Frozen] one that does not.
 //
@@ -32,7 +35,14 @@
 // [Table.Compact] ends a transaction that wrote; until then handles are stable.
 //
 // [Table.Freeze] opens a snapshot, [Table.Thaw] closes it a piece at a time, and
-// [Table.Drop] ends the table. [Table.NextDue] and [Table.Due] find what expired.
+// [Table.Drop] ends the table. [Table.NextDue] and [Table.Due] find what expired. So that Due
+// finds what expires inside entries too, the owner says so by [Table.Inside] and
+// [Table.Expect].
+//
+// [NewCollection] makes a table that has [Table.Clone] in the place of Freeze: both
+// sides go on being changed, each for itself. [Table.Put] and [Table.Remove] are
+// the two steps in one; [Table.OnMove] tells whoever keeps handles where Compact
+// moved an entry.
 //
 // No operation but Drop and the walks takes time in proportion to the table. The
 // largest steps are the doubling of the directory and its first copy under a
@@ -47,7 +57,8 @@
 //
 // A directory, segment or entry that is not young is never changed, but for the
 // access clock of an entry: a directory or segment is copied first, an entry is
-// replaced and retired. An entry is as old as its chunk.
+// replaced and retired. An entry is as old as its chunk. What clones share is not
+// even retired: each side forgets it for itself.
 //
 // What died waits with the newest snapshot that sees it. When that is thawed, it
 // goes to the next older one if it is that old, else it is free. So an entry that

@@ -100,17 +100,20 @@ func (o *objectSlot) overwrite(val string) bool {
 func (t *Table) addObject(o objectSlot) uint32 {
 	t.objectCount++
 	if i := t.freeObject; i != 0 {
-		p := t.object(i - 1)
+		p := t.ownObject(i - 1)
 		t.freeObject = uint32(p.size)
 		*p = o
 		return i - 1
 	}
 	if t.nextObject == uint32(len(t.objects))*objectBlock {
 		t.objects = append(t.objects, new([objectBlock]objectSlot))
+		if t.src == nil {
+			t.objectGen = append(t.objectGen, t.gen)
+		}
 	}
 	i := t.nextObject
 	t.nextObject++
-	*t.object(i) = o
+	*t.ownObject(i) = o
 	return i
 }
 
@@ -120,9 +123,9 @@ func (t *Table) dropObject(i uint32) {
 	if t.objectCount--; t.objectCount == 0 {
 		// Blocks are not given back one by one, but a table without objects need
 		// not keep those of its past.
-		t.objects, t.freeObject, t.nextObject = nil, 0, 0
+		t.objects, t.freeObject, t.nextObject, t.objectGen = nil, 0, 0, nil
 		return
 	}
-	*t.object(i) = objectSlot{size: int(t.freeObject)}
+	*t.ownObject(i) = objectSlot{size: int(t.freeObject)}
 	t.freeObject = i + 1
 }

@@ -45,6 +45,9 @@ const deadBlock = 1024
 // Freeze opens a snapshot. It costs the copy of a few words: what the table is made
 // of counts as old from now on, and is replaced rather than changed.
 func (t *Table) Freeze() *Frozen {
+	if t.src == nil {
+		panic("hashtable: Freeze of a collection, which has Clone")
+	}
 	if t.gen == math.MaxUint32 {
 		t.renumber()
 	}
@@ -120,7 +123,11 @@ func (f *Frozen) bury(h Handle, weight int) {
 }
 
 // retain accounts to the newest snapshot for a part of the index that was replaced.
+// What a clone goes on using is the clone's.
 func (t *Table) retain(gen uint32, bytes int) {
+	if len(t.open) == 0 {
+		return
+	}
 	f := t.open[len(t.open)-1]
 	f.index = append(f.index, deadIndex{gen, bytes})
 	f.retained += bytes

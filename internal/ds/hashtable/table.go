@@ -15,6 +15,7 @@ type Table struct {
 	allocator
 	compactor
 	deadlines
+	sharing
 
 	freeObject, nextObject uint32 // index + 1 of a free place; first never used
 	objectCount            int
@@ -39,13 +40,17 @@ type Table struct {
 // src; an empty table takes 1.5 KB.
 func New(src *chunk.Source, seed maphash.Seed, skip uint8) *Table {
 	t := &Table{gen: 1, dirGen: 1, deepest: 1}
+	t.init(src, seed, skip)
+	return t
+}
+
+func (t *Table) init(src *chunk.Source, seed maphash.Seed, skip uint8) {
 	t.seed, t.skip, t.shift = seed, skip, 64
 	t.dir = []dirSlot{{new(segment), 1, 0}}
 	t.segments = 1
 	t.src, t.limit = src, maxChunks
 	// Chunk 0 does not exist. As a chunk without room it begins the allocator.
 	t.addr, t.meta = make([]unsafe.Pointer, 1), []chunkState{{gen: 1}}
-	return t
 }
 
 // Memory returns the bytes of what the table holds: entries that are not retired,
@@ -64,6 +69,7 @@ func (t *Table) Retained() int { return t.retained }
 // published. New returns 0 only when the handles have run out, long after Full
 // has begun to say so.
 func (t *Table) New(key, val string, form Form, expireAt int64, clock uint32) Handle {
+	t.settle()
 	if class, size, ok := flatSize(len(key), len(val)); ok && (size <= 2 || !t.Full()) {
 		h := t.alloc(class, size)
 		if h == 0 {
@@ -84,6 +90,9 @@ func (t *Table) New(key, val string, form Form, expireAt int64, clock uint32) Ha
 // NewObject makes an entry whose value is a Go object. key is copied; size is the
 // number of bytes to account for the object.
 func (t *Table) NewObject(key string, obj any, size int, form Form, expireAt int64, clock uint32) Handle {
+	if t.src == nil {
+		panic("hashtable: an object in a collection, where two tables could hold it after a Clone")
+	}
 	return t.stub(key, objectSlot{obj, size}, object, form, expireAt, clock)
 }
 
@@ -118,6 +127,7 @@ func (t *Table) stub(key string, o objectSlot, kind uint8, form Form, expireAt i
 // it is not freed and not used again until the caller retires it, or publishes it
 // back, which undoes. Publish panics if old is not in the table.
 func (t *Table) Publish(hash uint64, old, new Handle) {
+	t.settle()
 	hs := hash << t.skip
 	if old == 0 {
 		if new != 0 {
@@ -161,6 +171,7 @@ func (t *Table) insert(hash, hs uint64, h Handle) {
 // for the snapshots that see it. Its handle, and what was borrowed from it, is
 // good for nothing afterwards.
 func (t *Table) Retire(h Handle) {
+	t.settle()
 	e := t.at(h)
 	if chunk.Invariants {
 		if e.is() < flat {
@@ -171,9 +182,12 @@ func (t *Table) Retire(h Handle) {
 		}
 	}
 	t.live -= t.weight(e)
-	if t.Young(h) {
+	switch {
+	case t.Young(h):
 		t.release(h)
-	} else {
+	case t.shared(h):
+		t.forget(h)
+	default:
 		t.bury(h)
 	}
 }
@@ -184,10 +198,12 @@ func (t *Table) holds(h Handle) bool {
 	return t.Find(t.hash(key), key) == h
 }
 
-// Young says that no snapshot sees an entry, so that it may be changed in place.
-// An entry that took a free slot in an older chunk counts as not young although
-// none does.
-func (t *Table) Young(h Handle) bool { return t.meta[h>>chunkLog].gen > t.newest }
+// Young says that no snapshot and no clone sees an entry, so that it may be changed
+// in place. An entry that took a free slot in an older chunk counts as not young
+// although none does.
+func (t *Table) Young(h Handle) bool {
+	return t.meta[h>>chunkLog].gen > t.newest && !t.lent.Load()
+}
 
 // Overwrite changes an entry that New made, and that is in the table, in place and
 // returns true, if it is young and if the new value needs as much room as the old
@@ -206,8 +222,8 @@ func (t *Table) Overwrite(h Handle, val string, form Form, expireAt int64) bool 
 		}
 		e.vlen = uint16(len(val))
 		copy(e.bytes(klen, len(val)), val)
-	} else if kind == object || kind == longObject || !t.object(e.index()).overwrite(val) {
-		return false
+	} else if kind == object || kind == longObject || t.floor != 0 || !t.object(e.index()).overwrite(val) {
+		return false // after a Clone the payload may be another table's, although the entry was moved
 	}
 	t.mustHold(h)
 	e.set(kind, form)

@@ -23,6 +23,13 @@ func New(size int) []byte {
 	return lp
 }
 
+// AppendNew appends an empty listpack to b, which is empty but may have room.
+func AppendNew(b []byte) []byte {
+	b = append(b, 0, 0, 0, 0, 0, 0, end)
+	setHeader(b, 0)
+	return b
+}
+
 // Fits reports whether n bytes of elements can be added to a listpack that takes
 // size bytes.
 func Fits(size, n int) bool { return n <= MaxSize && size <= MaxSize-n }
