@@ -12,7 +12,12 @@ import (
 
 // notLikeRedis lists where the table differs from redis-server 7.0.15 on
 // purpose: a command and a field of COMMAND INFO or DOCS, and why.
-var notLikeRedis = map[string]string{}
+var notLikeRedis = map[string]string{
+	"zrank arity":        "WITHSCORE of Redis 7.2",
+	"zrank arguments":    "WITHSCORE of Redis 7.2",
+	"zrevrank arity":     "WITHSCORE of Redis 7.2",
+	"zrevrank arguments": "WITHSCORE of Redis 7.2",
+}
 
 // notCompared are fields that are prose, of which larder has its own or none.
 var notCompared = []string{"summary", "complexity", "history", "notes", "replaced_by", "subcommands"}
@@ -21,6 +26,18 @@ var notCompared = []string{"summary", "complexity", "history", "notes", "replace
 var newerThanReference = map[string]string{
 	"client|no-touch": "Redis 7.2",
 	"client|setinfo":  "Redis 7.2",
+	"hexpire":         "Redis 7.4",
+	"hexpireat":       "Redis 7.4",
+	"hexpiretime":     "Redis 7.4",
+	"hgetdel":         "Redis 8.0",
+	"hgetex":          "Redis 8.0",
+	"hpersist":        "Redis 7.4",
+	"hpexpire":        "Redis 7.4",
+	"hpexpireat":      "Redis 7.4",
+	"hpexpiretime":    "Redis 7.4",
+	"hpttl":           "Redis 7.4",
+	"hsetex":          "Redis 8.0",
+	"httl":            "Redis 7.4",
 	"xackdel":         "Redis 8.2",
 	"xdelex":          "Redis 8.2",
 }

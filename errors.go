@@ -45,6 +45,11 @@ const (
 	// when the stream's key was deleted or overwritten, or that was ended by CLIENT
 	// UNBLOCK.
 	ErrUnblocked Error = "UNBLOCKED"
+	// ErrIndex is returned by LSET for an index that no element has.
+	ErrIndex Error = "ERR index out of range"
+	// ErrScoreNaN is returned by ZADD and ZINCRBY when the sum of two scores is no
+	// number: infinity and its negative. A score that is none is ErrNotFloat.
+	ErrScoreNaN Error = "ERR resulting score is not a number (NaN)"
 	// ErrTooLong is returned for a string longer than proto-max-bulk-len.
 	ErrTooLong Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 )

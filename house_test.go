@@ -12,15 +12,17 @@ import (
 func TestArrows(t *testing.T) {
 	const module = "github.com/larderdb/larder"
 	deny := map[string][]string{
-		".":                       {"tidwall/redcon", module + "/rdb", module + "/replica", module + "/redcon_server"},
-		"./internal/admin":        {"tidwall/redcon", module + "$"},
-		"./internal/engine":       {"tidwall/redcon", module + "$", module + "/internal/admin", module + "/internal/conf"},
-		"./internal/ds/hashtable": {module + "/internal/engine", module + "$"},
-		"./internal/ds/listpack":  {module + "/internal/engine", module + "$"},
-		"./internal/ds/streamlog": {module + "/internal/engine", module + "$"},
-		"./internal/conf":         {module + "/internal/engine", module + "$"},
-		"./internal/resp":         {module + "/internal/engine", module + "$"},
-		"./internal/process":      {module + "/internal/engine", module + "$"},
+		".":                        {"tidwall/redcon", module + "/rdb", module + "/replica", module + "/redcon_server"},
+		"./internal/admin":         {"tidwall/redcon", module + "$"},
+		"./internal/engine":        {"tidwall/redcon", module + "$", module + "/internal/admin", module + "/internal/conf"},
+		"./internal/ds/hashfields": {module + "/internal/engine", module + "$"},
+		"./internal/ds/hashtable":  {module + "/internal/engine", module + "$"},
+		"./internal/ds/listpack":   {module + "/internal/engine", module + "$"},
+		"./internal/ds/orderedset": {module + "/internal/engine", module + "$"},
+		"./internal/ds/streamlog":  {module + "/internal/engine", module + "$"},
+		"./internal/conf":          {module + "/internal/engine", module + "$"},
+		"./internal/resp":          {module + "/internal/engine", module + "$"},
+		"./internal/process":       {module + "/internal/engine", module + "$"},
 	}
 	for pkg, bad := range deny {
 		out, err := exec.Command("go", "list", "-f", `{{join .Deps "\n"}}`, pkg).Output()

@@ -53,19 +53,51 @@ func fits(t *txn, off, n int) bool { return int64(off)+int64(n) <= t.Engine().Ma
 // splice stages the string that was with s written at off, zeros between. Long
 // strings are edited in place, page by page.
 func splice(t *txn, key string, was engine.Str, off int, s string) {
-	switch end := off + len(s); {
-	case was.Pages != nil:
-		p, _ := engine.Edit[*engine.Pages](t, key, nil)
-		p.Write(off, s)
-	case max(end, was.Len()) < engine.PagesFrom:
-		b := make([]byte, max(end, was.Len()))
-		copy(b, was.Flat)
-		copy(b[off:], s)
-		t.Set(key, bytesAsString(b), engine.StringRaw, engine.KeepTTL)
-	default:
-		p := engine.NewPages(was.Flat)
-		p.Write(off, s)
+	editString(t, key, was, off+len(s)).write(off, s)
+}
+
+// A stringEdit is a string that is being edited: flat, or long.
+type stringEdit struct {
+	flat  []byte
+	pages *engine.Pages // nil: flat
+}
+
+// editString stages the string that was, lengthened with zeros to n bytes if it is
+// shorter.
+func editString(t *txn, key string, was engine.Str, n int) stringEdit {
+	n = max(n, was.Len())
+	if was.Pages == nil && n < engine.PagesFrom {
+		b := t.EditFlat(key, engine.StringRaw)
+		for len(*b) < n {
+			*b = append(*b, 0)
+		}
+		return stringEdit{flat: *b}
+	}
+	var p *engine.Pages
+	if was.Pages != nil {
+		p, _ = engine.Edit[*engine.Pages](t, key, nil)
+	} else {
+		p = engine.NewPages(was.Flat)
 		t.SetObject(key, p, engine.KeepTTL)
+	}
+	p.Grow(n)
+	return stringEdit{pages: p}
+}
+
+// str is the string as it is now; it changes with it.
+func (e stringEdit) str() engine.Str {
+	if e.pages != nil {
+		return engine.Str{Pages: e.pages}
+	}
+	return engine.Str{Flat: bytesAsString(e.flat)}
+}
+
+// write overwrites bytes that are there.
+func (e stringEdit) write(off int, s string) {
+	if e.pages != nil {
+		e.pages.Write(off, s)
+	} else {
+		copy(e.flat[off:], s)
 	}
 }
 
@@ -368,9 +400,12 @@ const (
 	longDoubleExp = 16384
 )
 
+// maxFloatText is the length from which on Redis reads no number.
+const maxFloatText = 5 << 10
+
 // parseLongDouble reads a number as C's strtold does, without blanks around it.
 func parseLongDouble(s string) (*big.Float, error) {
-	if len(s) > 256 || strings.Contains(s, "_") || strings.EqualFold(s, "nan") {
+	if len(s) >= maxFloatText || strings.Contains(s, "_") || strings.EqualFold(s, "nan") {
 		return nil, ErrNotFloat
 	}
 	base := 10

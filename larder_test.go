@@ -98,8 +98,17 @@ func dump(db *larder.DB) string {
 			if !e.ExpireAt.IsZero() {
 				at = e.ExpireAt.UnixMilli()
 			}
-			if e.Type == "stream" {
+			switch e.Type {
+			case "stream":
 				e.Value = larder.DumpStream(snap.DB(n), e.Key)
+			case "list":
+				all, _ := snap.DB(n).LRange(e.Key, 0, -1)
+				e.Value = fmt.Sprintf("%q", all)
+			case "zset":
+				all, _ := snap.DB(n).ZRangeArgs(larder.ZRangeArgs{Key: e.Key, Stop: -1})
+				e.Value = fmt.Sprint(all)
+			case "hash":
+				e.Value = larder.DumpHash(snap.DB(n), e.Key)
 			}
 			lines = append(lines, fmt.Sprintf("%d %q %s %q %d\n", n, e.Key, e.Type, e.Value, at))
 		}

@@ -1,6 +1,7 @@
 package larder
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/larderdb/larder/internal/engine"
@@ -39,6 +40,7 @@ type lcsArgs struct {
 	key1, key2           string
 	length, idx, withLen bool
 	minLen               int64
+	err                  error // what is wrong with the options, which matters only for strings
 }
 
 // lcsReply is the result with the options that choose what is answered.
@@ -65,13 +67,15 @@ var opLCS = add(&op[lcsArgs, lcsReply]{
 			case p.Flag("WITHMATCHLEN"):
 				a.withLen = true
 			case p.FlagWith("MINMATCHLEN", 1):
-				a.minLen = max(0, p.Int())
+				n := parseLate(p)
+				a.minLen, a.err = max(0, n.n), cmp.Or(a.err, n.err)
 			default:
-				p.Syntax()
+				p.Rest()
+				a.err = cmp.Or[error](a.err, ErrSyntax)
 			}
 		}
 		if a.idx && a.length {
-			p.Fail(Error("ERR If you want both the length and indexes, please just use IDX."))
+			a.err = cmp.Or[error](a.err, Error("ERR If you want both the length and indexes, please just use IDX."))
 		}
 		return a
 	},
@@ -118,6 +122,9 @@ func lcs(t *txn, a lcsArgs) (r lcsReply, err error) {
 	v2, err2 := t.String(a.key2)
 	if err1 == ErrWrongType || err2 == ErrWrongType {
 		return r, Error("ERR The specified keys must contain string values")
+	}
+	if a.err != nil {
+		return r, a.err
 	}
 	if 4*(int64(v1.Len())+1)*(int64(v2.Len())+1) > t.Engine().MaxString() {
 		return r, Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")

@@ -13,6 +13,99 @@ func (m *Multi) Append(key, value string) Result[int64] {
 	return queue(m, func(c Commands) (int64, error) { return c.Append(key, value) })
 }
 
+// BLMPop queues Commands.BLMPop.
+func (m *Multi) BLMPop(ctx context.Context, timeout time.Duration, a LMPopArgs) Result[ListPop] {
+	return queue(m, func(c Commands) (ListPop, error) { return c.BLMPop(ctx, timeout, a) })
+}
+
+// BLMove queues Commands.BLMove.
+func (m *Multi) BLMove(ctx context.Context, timeout time.Duration, source, destination string, from, to Side) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.BLMove(ctx, timeout, source, destination, from, to) })
+}
+
+// BLPop queues Commands.BLPop.
+func (m *Multi) BLPop(ctx context.Context, timeout time.Duration, keys ...string) Result[ListElement] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (ListElement, error) { return c.BLPop(ctx, timeout, keys...) })
+}
+
+// BRPop queues Commands.BRPop.
+func (m *Multi) BRPop(ctx context.Context, timeout time.Duration, keys ...string) Result[ListElement] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (ListElement, error) { return c.BRPop(ctx, timeout, keys...) })
+}
+
+// BRPopLPush queues Commands.BRPopLPush.
+func (m *Multi) BRPopLPush(ctx context.Context, timeout time.Duration, source, destination string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.BRPopLPush(ctx, timeout, source, destination) })
+}
+
+// BZMPop queues Commands.BZMPop.
+func (m *Multi) BZMPop(ctx context.Context, timeout time.Duration, a ZMPopArgs) Result[ZPopped] {
+	return queue(m, func(c Commands) (ZPopped, error) { return c.BZMPop(ctx, timeout, a) })
+}
+
+// BZPopMax queues Commands.BZPopMax.
+func (m *Multi) BZPopMax(ctx context.Context, timeout time.Duration, keys ...string) Result[ZWithKey] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (ZWithKey, error) { return c.BZPopMax(ctx, timeout, keys...) })
+}
+
+// BZPopMin queues Commands.BZPopMin.
+func (m *Multi) BZPopMin(ctx context.Context, timeout time.Duration, keys ...string) Result[ZWithKey] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (ZWithKey, error) { return c.BZPopMin(ctx, timeout, keys...) })
+}
+
+// BitAnd queues Commands.BitAnd.
+func (m *Multi) BitAnd(dest string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.BitAnd(dest, keys...) })
+}
+
+// BitCount queues Commands.BitCount.
+func (m *Multi) BitCount(key string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.BitCount(key) })
+}
+
+// BitCountIn queues Commands.BitCountIn.
+func (m *Multi) BitCountIn(key string, in BitRange) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.BitCountIn(key, in) })
+}
+
+// BitField queues Commands.BitField.
+func (m *Multi) BitField(key string, ops ...BitField) Result[[]BitFieldValue] {
+	ops = slices.Clone(ops)
+	return queue(m, func(c Commands) ([]BitFieldValue, error) { return c.BitField(key, ops...) })
+}
+
+// BitNot queues Commands.BitNot.
+func (m *Multi) BitNot(dest, key string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.BitNot(dest, key) })
+}
+
+// BitOr queues Commands.BitOr.
+func (m *Multi) BitOr(dest string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.BitOr(dest, keys...) })
+}
+
+// BitPos queues Commands.BitPos.
+func (m *Multi) BitPos(key string, bit bool) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.BitPos(key, bit) })
+}
+
+// BitPosIn queues Commands.BitPosIn.
+func (m *Multi) BitPosIn(key string, bit bool, in BitRange) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.BitPosIn(key, bit, in) })
+}
+
+// BitXor queues Commands.BitXor.
+func (m *Multi) BitXor(dest string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.BitXor(dest, keys...) })
+}
+
 // Copy queues Commands.Copy.
 func (m *Multi) Copy(a CopyArgs) Result[bool] {
 	return queue(m, func(c Commands) (bool, error) { return c.Copy(a) })
@@ -96,6 +189,11 @@ func (m *Multi) GetAppend(dst []byte, key string) Result[[]byte] {
 	return queue(m, func(c Commands) ([]byte, error) { return c.GetAppend(dst, key) })
 }
 
+// GetBit queues Commands.GetBit.
+func (m *Multi) GetBit(key string, offset int64) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.GetBit(key, offset) })
+}
+
 // GetBytes queues Commands.GetBytes.
 func (m *Multi) GetBytes(key string) Result[[]byte] {
 	return queue(m, func(c Commands) ([]byte, error) { return c.GetBytes(key) })
@@ -121,6 +219,147 @@ func (m *Multi) GetSet(key, value string) Result[string] {
 	return queue(m, func(c Commands) (string, error) { return c.GetSet(key, value) })
 }
 
+// HDel queues Commands.HDel.
+func (m *Multi) HDel(key string, fields ...string) Result[int64] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) (int64, error) { return c.HDel(key, fields...) })
+}
+
+// HExists queues Commands.HExists.
+func (m *Multi) HExists(key, field string) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.HExists(key, field) })
+}
+
+// HExpire queues Commands.HExpire.
+func (m *Multi) HExpire(key string, ttl time.Duration, fields ...string) Result[[]HResult] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]HResult, error) { return c.HExpire(key, ttl, fields...) })
+}
+
+// HExpireAt queues Commands.HExpireAt.
+func (m *Multi) HExpireAt(key string, at time.Time, fields ...string) Result[[]HResult] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]HResult, error) { return c.HExpireAt(key, at, fields...) })
+}
+
+// HExpireAtIf queues Commands.HExpireAtIf.
+func (m *Multi) HExpireAtIf(key string, at time.Time, cond ExpireIf, fields ...string) Result[[]HResult] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]HResult, error) { return c.HExpireAtIf(key, at, cond, fields...) })
+}
+
+// HExpireIf queues Commands.HExpireIf.
+func (m *Multi) HExpireIf(key string, ttl time.Duration, cond ExpireIf, fields ...string) Result[[]HResult] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]HResult, error) { return c.HExpireIf(key, ttl, cond, fields...) })
+}
+
+// HExpireTime queues Commands.HExpireTime.
+func (m *Multi) HExpireTime(key string, fields ...string) Result[[]HTime] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]HTime, error) { return c.HExpireTime(key, fields...) })
+}
+
+// HGet queues Commands.HGet.
+func (m *Multi) HGet(key, field string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.HGet(key, field) })
+}
+
+// HGetAll queues Commands.HGetAll.
+func (m *Multi) HGetAll(key string) Result[map[string]string] {
+	return queue(m, func(c Commands) (map[string]string, error) { return c.HGetAll(key) })
+}
+
+// HGetAppend queues Commands.HGetAppend.
+func (m *Multi) HGetAppend(dst []byte, key, field string) Result[[]byte] {
+	return queue(m, func(c Commands) ([]byte, error) { return c.HGetAppend(dst, key, field) })
+}
+
+// HGetDel queues Commands.HGetDel.
+func (m *Multi) HGetDel(key string, fields ...string) Result[[]Maybe] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]Maybe, error) { return c.HGetDel(key, fields...) })
+}
+
+// HGetEx queues Commands.HGetEx.
+func (m *Multi) HGetEx(a HGetExArgs) Result[[]Maybe] {
+	return queue(m, func(c Commands) ([]Maybe, error) { return c.HGetEx(a) })
+}
+
+// HIncrBy queues Commands.HIncrBy.
+func (m *Multi) HIncrBy(key, field string, by int64) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.HIncrBy(key, field, by) })
+}
+
+// HIncrByFloat queues Commands.HIncrByFloat.
+func (m *Multi) HIncrByFloat(key, field string, by float64) Result[float64] {
+	return queue(m, func(c Commands) (float64, error) { return c.HIncrByFloat(key, field, by) })
+}
+
+// HKeys queues Commands.HKeys.
+func (m *Multi) HKeys(key string) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.HKeys(key) })
+}
+
+// HLen queues Commands.HLen.
+func (m *Multi) HLen(key string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.HLen(key) })
+}
+
+// HMGet queues Commands.HMGet.
+func (m *Multi) HMGet(key string, fields ...string) Result[[]Maybe] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]Maybe, error) { return c.HMGet(key, fields...) })
+}
+
+// HPersist queues Commands.HPersist.
+func (m *Multi) HPersist(key string, fields ...string) Result[[]HResult] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]HResult, error) { return c.HPersist(key, fields...) })
+}
+
+// HRandField queues Commands.HRandField.
+func (m *Multi) HRandField(key string, count int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.HRandField(key, count) })
+}
+
+// HRandFieldWithValues queues Commands.HRandFieldWithValues.
+func (m *Multi) HRandFieldWithValues(key string, count int64) Result[[]HField] {
+	return queue(m, func(c Commands) ([]HField, error) { return c.HRandFieldWithValues(key, count) })
+}
+
+// HSet queues Commands.HSet.
+func (m *Multi) HSet(key string, fieldsValues ...string) Result[int64] {
+	fieldsValues = slices.Clone(fieldsValues)
+	return queue(m, func(c Commands) (int64, error) { return c.HSet(key, fieldsValues...) })
+}
+
+// HSetEx queues Commands.HSetEx.
+func (m *Multi) HSetEx(a HSetExArgs) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.HSetEx(a) })
+}
+
+// HSetNX queues Commands.HSetNX.
+func (m *Multi) HSetNX(key, field, value string) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.HSetNX(key, field, value) })
+}
+
+// HStrLen queues Commands.HStrLen.
+func (m *Multi) HStrLen(key, field string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.HStrLen(key, field) })
+}
+
+// HTTL queues Commands.HTTL.
+func (m *Multi) HTTL(key string, fields ...string) Result[[]time.Duration] {
+	fields = slices.Clone(fields)
+	return queue(m, func(c Commands) ([]time.Duration, error) { return c.HTTL(key, fields...) })
+}
+
+// HVals queues Commands.HVals.
+func (m *Multi) HVals(key string) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.HVals(key) })
+}
+
 // Incr queues Commands.Incr.
 func (m *Multi) Incr(key string) Result[int64] {
 	return queue(m, func(c Commands) (int64, error) { return c.Incr(key) })
@@ -139,6 +378,88 @@ func (m *Multi) IncrByFloat(key string, by float64) Result[float64] {
 // LCS queues Commands.LCS.
 func (m *Multi) LCS(a LCSArgs) Result[LCSResult] {
 	return queue(m, func(c Commands) (LCSResult, error) { return c.LCS(a) })
+}
+
+// LIndex queues Commands.LIndex.
+func (m *Multi) LIndex(key string, index int64) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.LIndex(key, index) })
+}
+
+// LInsertAfter queues Commands.LInsertAfter.
+func (m *Multi) LInsertAfter(key, pivot, value string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.LInsertAfter(key, pivot, value) })
+}
+
+// LInsertBefore queues Commands.LInsertBefore.
+func (m *Multi) LInsertBefore(key, pivot, value string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.LInsertBefore(key, pivot, value) })
+}
+
+// LLen queues Commands.LLen.
+func (m *Multi) LLen(key string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.LLen(key) })
+}
+
+// LMPop queues Commands.LMPop.
+func (m *Multi) LMPop(a LMPopArgs) Result[ListPop] {
+	return queue(m, func(c Commands) (ListPop, error) { return c.LMPop(a) })
+}
+
+// LMove queues Commands.LMove.
+func (m *Multi) LMove(source, destination string, from, to Side) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.LMove(source, destination, from, to) })
+}
+
+// LPop queues Commands.LPop.
+func (m *Multi) LPop(key string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.LPop(key) })
+}
+
+// LPopCount queues Commands.LPopCount.
+func (m *Multi) LPopCount(key string, count int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.LPopCount(key, count) })
+}
+
+// LPos queues Commands.LPos.
+func (m *Multi) LPos(key, value string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.LPos(key, value) })
+}
+
+// LPosAll queues Commands.LPosAll.
+func (m *Multi) LPosAll(a LPosArgs) Result[[]int64] {
+	return queue(m, func(c Commands) ([]int64, error) { return c.LPosAll(a) })
+}
+
+// LPush queues Commands.LPush.
+func (m *Multi) LPush(key string, values ...string) Result[int64] {
+	values = slices.Clone(values)
+	return queue(m, func(c Commands) (int64, error) { return c.LPush(key, values...) })
+}
+
+// LPushX queues Commands.LPushX.
+func (m *Multi) LPushX(key string, values ...string) Result[int64] {
+	values = slices.Clone(values)
+	return queue(m, func(c Commands) (int64, error) { return c.LPushX(key, values...) })
+}
+
+// LRange queues Commands.LRange.
+func (m *Multi) LRange(key string, start, stop int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.LRange(key, start, stop) })
+}
+
+// LRem queues Commands.LRem.
+func (m *Multi) LRem(key string, count int64, value string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.LRem(key, count, value) })
+}
+
+// LSet queues Commands.LSet.
+func (m *Multi) LSet(key string, index int64, value string) Result[struct{}] {
+	return queueOnly(m, func(c Commands) error { return c.LSet(key, index, value) })
+}
+
+// LTrim queues Commands.LTrim.
+func (m *Multi) LTrim(key string, start, stop int64) Result[struct{}] {
+	return queueOnly(m, func(c Commands) error { return c.LTrim(key, start, stop) })
 }
 
 // MGet queues Commands.MGet.
@@ -184,9 +505,54 @@ func (m *Multi) ObjectRefCount(key string) Result[int64] {
 	return queue(m, func(c Commands) (int64, error) { return c.ObjectRefCount(key) })
 }
 
+// PFAdd queues Commands.PFAdd.
+func (m *Multi) PFAdd(key string, elements ...string) Result[bool] {
+	elements = slices.Clone(elements)
+	return queue(m, func(c Commands) (bool, error) { return c.PFAdd(key, elements...) })
+}
+
+// PFCount queues Commands.PFCount.
+func (m *Multi) PFCount(keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.PFCount(keys...) })
+}
+
+// PFMerge queues Commands.PFMerge.
+func (m *Multi) PFMerge(dest string, keys ...string) Result[struct{}] {
+	keys = slices.Clone(keys)
+	return queueOnly(m, func(c Commands) error { return c.PFMerge(dest, keys...) })
+}
+
 // Persist queues Commands.Persist.
 func (m *Multi) Persist(key string) Result[bool] {
 	return queue(m, func(c Commands) (bool, error) { return c.Persist(key) })
+}
+
+// RPop queues Commands.RPop.
+func (m *Multi) RPop(key string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.RPop(key) })
+}
+
+// RPopCount queues Commands.RPopCount.
+func (m *Multi) RPopCount(key string, count int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.RPopCount(key, count) })
+}
+
+// RPopLPush queues Commands.RPopLPush.
+func (m *Multi) RPopLPush(source, destination string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.RPopLPush(source, destination) })
+}
+
+// RPush queues Commands.RPush.
+func (m *Multi) RPush(key string, values ...string) Result[int64] {
+	values = slices.Clone(values)
+	return queue(m, func(c Commands) (int64, error) { return c.RPush(key, values...) })
+}
+
+// RPushX queues Commands.RPushX.
+func (m *Multi) RPushX(key string, values ...string) Result[int64] {
+	values = slices.Clone(values)
+	return queue(m, func(c Commands) (int64, error) { return c.RPushX(key, values...) })
 }
 
 // RandomKey queues Commands.RandomKey.
@@ -212,6 +578,11 @@ func (m *Multi) Set(key, value string) Result[struct{}] {
 // SetArgs queues Commands.SetArgs.
 func (m *Multi) SetArgs(a SetArgs) Result[struct{}] {
 	return queueOnly(m, func(c Commands) error { return c.SetArgs(a) })
+}
+
+// SetBit queues Commands.SetBit.
+func (m *Multi) SetBit(key string, offset int64, bit bool) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.SetBit(key, offset, bit) })
 }
 
 // SetBytes queues Commands.SetBytes.
@@ -404,4 +775,210 @@ func (m *Multi) XSetID(a XSetIDArgs) Result[struct{}] {
 // XTrim queues Commands.XTrim.
 func (m *Multi) XTrim(a XTrimArgs) Result[int64] {
 	return queue(m, func(c Commands) (int64, error) { return c.XTrim(a) })
+}
+
+// ZAdd queues Commands.ZAdd.
+func (m *Multi) ZAdd(key string, members ...Z) Result[int64] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) (int64, error) { return c.ZAdd(key, members...) })
+}
+
+// ZAddArgs queues Commands.ZAddArgs.
+func (m *Multi) ZAddArgs(a ZAddArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZAddArgs(a) })
+}
+
+// ZAddIncr queues Commands.ZAddIncr.
+func (m *Multi) ZAddIncr(a ZAddArgs) Result[float64] {
+	return queue(m, func(c Commands) (float64, error) { return c.ZAddIncr(a) })
+}
+
+// ZCard queues Commands.ZCard.
+func (m *Multi) ZCard(key string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZCard(key) })
+}
+
+// ZCount queues Commands.ZCount.
+func (m *Multi) ZCount(key string, r ZScores) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZCount(key, r) })
+}
+
+// ZDiff queues Commands.ZDiff.
+func (m *Multi) ZDiff(keys ...string) Result[[]Z] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZDiff(keys...) })
+}
+
+// ZDiffStore queues Commands.ZDiffStore.
+func (m *Multi) ZDiffStore(dst string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.ZDiffStore(dst, keys...) })
+}
+
+// ZIncrBy queues Commands.ZIncrBy.
+func (m *Multi) ZIncrBy(key string, by float64, member string) Result[float64] {
+	return queue(m, func(c Commands) (float64, error) { return c.ZIncrBy(key, by, member) })
+}
+
+// ZInter queues Commands.ZInter.
+func (m *Multi) ZInter(a ZSetsArgs) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZInter(a) })
+}
+
+// ZInterCard queues Commands.ZInterCard.
+func (m *Multi) ZInterCard(limit int64, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.ZInterCard(limit, keys...) })
+}
+
+// ZInterStore queues Commands.ZInterStore.
+func (m *Multi) ZInterStore(dst string, a ZSetsArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZInterStore(dst, a) })
+}
+
+// ZLexCount queues Commands.ZLexCount.
+func (m *Multi) ZLexCount(key string, r ZLex) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZLexCount(key, r) })
+}
+
+// ZMPop queues Commands.ZMPop.
+func (m *Multi) ZMPop(a ZMPopArgs) Result[ZPopped] {
+	return queue(m, func(c Commands) (ZPopped, error) { return c.ZMPop(a) })
+}
+
+// ZMScore queues Commands.ZMScore.
+func (m *Multi) ZMScore(key string, members ...string) Result[[]MaybeScore] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) ([]MaybeScore, error) { return c.ZMScore(key, members...) })
+}
+
+// ZPopMax queues Commands.ZPopMax.
+func (m *Multi) ZPopMax(key string) Result[Z] {
+	return queue(m, func(c Commands) (Z, error) { return c.ZPopMax(key) })
+}
+
+// ZPopMaxN queues Commands.ZPopMaxN.
+func (m *Multi) ZPopMaxN(key string, n int64) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZPopMaxN(key, n) })
+}
+
+// ZPopMin queues Commands.ZPopMin.
+func (m *Multi) ZPopMin(key string) Result[Z] {
+	return queue(m, func(c Commands) (Z, error) { return c.ZPopMin(key) })
+}
+
+// ZPopMinN queues Commands.ZPopMinN.
+func (m *Multi) ZPopMinN(key string, n int64) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZPopMinN(key, n) })
+}
+
+// ZRandMember queues Commands.ZRandMember.
+func (m *Multi) ZRandMember(key string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.ZRandMember(key) })
+}
+
+// ZRandMemberN queues Commands.ZRandMemberN.
+func (m *Multi) ZRandMemberN(key string, n int64) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZRandMemberN(key, n) })
+}
+
+// ZRange queues Commands.ZRange.
+func (m *Multi) ZRange(key string, start, stop int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.ZRange(key, start, stop) })
+}
+
+// ZRangeArgs queues Commands.ZRangeArgs.
+func (m *Multi) ZRangeArgs(a ZRangeArgs) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZRangeArgs(a) })
+}
+
+// ZRangeByLex queues Commands.ZRangeByLex.
+func (m *Multi) ZRangeByLex(key string, r ZLex) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.ZRangeByLex(key, r) })
+}
+
+// ZRangeByScore queues Commands.ZRangeByScore.
+func (m *Multi) ZRangeByScore(key string, r ZScores) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.ZRangeByScore(key, r) })
+}
+
+// ZRangeStore queues Commands.ZRangeStore.
+func (m *Multi) ZRangeStore(dst string, a ZRangeArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZRangeStore(dst, a) })
+}
+
+// ZRangeWithScores queues Commands.ZRangeWithScores.
+func (m *Multi) ZRangeWithScores(key string, start, stop int64) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZRangeWithScores(key, start, stop) })
+}
+
+// ZRank queues Commands.ZRank.
+func (m *Multi) ZRank(key, member string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZRank(key, member) })
+}
+
+// ZRankWithScore queues Commands.ZRankWithScore.
+func (m *Multi) ZRankWithScore(key, member string) Result[ZRankScore] {
+	return queue(m, func(c Commands) (ZRankScore, error) { return c.ZRankWithScore(key, member) })
+}
+
+// ZRem queues Commands.ZRem.
+func (m *Multi) ZRem(key string, members ...string) Result[int64] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) (int64, error) { return c.ZRem(key, members...) })
+}
+
+// ZRemRangeByLex queues Commands.ZRemRangeByLex.
+func (m *Multi) ZRemRangeByLex(key string, r ZLex) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZRemRangeByLex(key, r) })
+}
+
+// ZRemRangeByRank queues Commands.ZRemRangeByRank.
+func (m *Multi) ZRemRangeByRank(key string, start, stop int64) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZRemRangeByRank(key, start, stop) })
+}
+
+// ZRemRangeByScore queues Commands.ZRemRangeByScore.
+func (m *Multi) ZRemRangeByScore(key string, r ZScores) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZRemRangeByScore(key, r) })
+}
+
+// ZRevRange queues Commands.ZRevRange.
+func (m *Multi) ZRevRange(key string, start, stop int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.ZRevRange(key, start, stop) })
+}
+
+// ZRevRangeByLex queues Commands.ZRevRangeByLex.
+func (m *Multi) ZRevRangeByLex(key string, r ZLex) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.ZRevRangeByLex(key, r) })
+}
+
+// ZRevRangeByScore queues Commands.ZRevRangeByScore.
+func (m *Multi) ZRevRangeByScore(key string, r ZScores) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.ZRevRangeByScore(key, r) })
+}
+
+// ZRevRank queues Commands.ZRevRank.
+func (m *Multi) ZRevRank(key, member string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZRevRank(key, member) })
+}
+
+// ZRevRankWithScore queues Commands.ZRevRankWithScore.
+func (m *Multi) ZRevRankWithScore(key, member string) Result[ZRankScore] {
+	return queue(m, func(c Commands) (ZRankScore, error) { return c.ZRevRankWithScore(key, member) })
+}
+
+// ZScore queues Commands.ZScore.
+func (m *Multi) ZScore(key, member string) Result[float64] {
+	return queue(m, func(c Commands) (float64, error) { return c.ZScore(key, member) })
+}
+
+// ZUnion queues Commands.ZUnion.
+func (m *Multi) ZUnion(a ZSetsArgs) Result[[]Z] {
+	return queue(m, func(c Commands) ([]Z, error) { return c.ZUnion(a) })
+}
+
+// ZUnionStore queues Commands.ZUnionStore.
+func (m *Multi) ZUnionStore(dst string, a ZSetsArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.ZUnionStore(dst, a) })
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/larderdb/larder/internal/conf"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -134,6 +135,20 @@ func init() {
 		plan: func(_ *engine.Session, _ *engine.Args, k *engine.KeySet) { k.AllForWriting() }})
 	addDebug("PROTOCOL", debugCommand{min: 1, max: 1, use: "PROTOCOL <type>", does: "Answers with a value of this type of RESP.",
 		run: debugProtocol})
+	addDebug("QUICKLIST-PACKED-THRESHOLD", debugCommand{min: 1, max: 1, use: "QUICKLIST-PACKED-THRESHOLD <size>",
+		does: "Sets how large an element of a list must be to get a node of its own.",
+		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+			n, ok := conf.ParseSize(a.String())
+			if !ok || n > 1<<32-1<<20 {
+				return engine.Error("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+			}
+			if n == 0 {
+				n = 1 << 30
+			}
+			s.Engine().SetLargeElement(int64(n))
+			w.OK()
+			return nil
+		}})
 	addDebug("SET-ACTIVE-EXPIRE", debugCommand{min: 1, max: 1, use: "SET-ACTIVE-EXPIRE <0|1>",
 		does: "Stops, or starts again, deleting expired keys that nobody touches.",
 		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
@@ -232,9 +247,23 @@ var opDebugObject = &engine.Op[string, string]{
 		}
 		e, v := t.Engine(), it.Value
 		lru, idle := it.Clock&(1<<24-1), e.Idle(it.Clock)
-		return fmt.Sprintf("Value at:0x0 refcount:%d encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-			RefCount(e, v), v.Form.Encoding(), serializedLength(v), lru, idle), nil
+		return fmt.Sprintf("Value at:0x0 refcount:%d encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d%s",
+			RefCount(e, v), v.Form.Encoding(), serializedLength(v), lru, idle, listStats(e, v)), nil
 	},
+}
+
+// listStats is what DEBUG OBJECT adds for a list.
+func listStats(e *engine.Engine, v engine.Value) string {
+	l, ok := v.List()
+	if !ok {
+		return ""
+	}
+	s, packs := e.ListStats(l), 0
+	if s.Packs {
+		packs = 1
+	}
+	return fmt.Sprintf(" ql_nodes:%d ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:%d ql_uncompressed_size:%d",
+		s.Nodes, float64(l.Len())/float64(s.Nodes), s.Fill, packs, s.Bytes)
 }
 
 // serializedLength is the length that a value has in an RDB file without

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/larderdb/larder/internal/ds/orderedset"
 	"github.com/larderdb/larder/internal/ds/streamlog"
 	"github.com/larderdb/larder/internal/engine"
 )
@@ -45,16 +46,60 @@ func (d *Digest) mixInt(n uint32) {
 // A digestType says how the values of a type are mixed in: the code by which
 // Redis knows the type, and the contents.
 type digestType struct {
-	code uint32
-	mix  func(*Digest, engine.Value)
+	code  uint32
+	mix   func(*Digest, engine.Value)
+	mixAt func(d *Digest, v engine.Value, now int64) // instead of mix, of a type of which parts expire
 }
 
 // digestTypes has an entry for each type that can be digested.
 var digestTypes = map[engine.Type]digestType{
-	engine.TypeString: {0, func(d *Digest, v engine.Value) {
+	engine.TypeString: {code: 0, mix: func(d *Digest, v engine.Value) {
 		d.mix([]byte(v.Str().String()))
 	}},
-	engine.TypeStream: {6, func(d *Digest, v engine.Value) {
+	engine.TypeList: {code: 1, mix: func(d *Digest, v engine.Value) {
+		var b []byte
+		l, _ := v.List()
+		for _, el := range l.Range(0) {
+			b = el.Append(b[:0])
+			d.mix(b)
+		}
+	}},
+	engine.TypeSet: {code: 2, mix: func(d *Digest, v engine.Value) {
+		members, _ := v.Members()
+		var b []byte
+		for m := range members.All() {
+			b = m.Append(b[:0])
+			d.add(b)
+		}
+	}},
+	engine.TypeHash: {code: 4, mixAt: func(d *Digest, v engine.Value, now int64) {
+		fields, _ := v.Fields(now)
+		var b []byte
+		for f, e := range fields.Entries() {
+			var pair Digest
+			b = f.Append(b[:0])
+			pair.mix(b)
+			b = e.Value.Append(b[:0])
+			pair.mix(b)
+			if e.ExpireAt != 0 {
+				pair.add([]byte("!!hexpire!!"))
+			}
+			d.add(pair[:])
+		}
+	}},
+	engine.TypeZSet: {code: 3, mix: func(d *Digest, v engine.Value) {
+		items, _ := v.ZItems()
+		var b []byte
+		for it := range items.All() {
+			var pair Digest
+			b = it.Member.Append(b[:0])
+			pair.mix(b)
+			b = orderedset.AppendScore(b[:0], it.Score)
+			pair.mix(b)
+			d.add(pair[:])
+		}
+	}},
+	engine.TypeStream: {code: 6, mix: func(d *Digest, v engine.Value) {
 		var b []byte
 		for en := range v.Obj.(*engine.Stream).Range(streamlog.ID{}, streamlog.MaxID) {
 			d.mix(fmt.Appendf(nil, "%d.%d", en.ID.Ms, en.ID.Seq))
@@ -69,13 +114,17 @@ var digestTypes = map[engine.Type]digestType{
 }
 
 // value mixes in a value, and that it expires.
-func (d *Digest) value(it engine.Item) error {
+func (d *Digest) value(it engine.Item, now int64) error {
 	t, ok := digestTypes[it.Value.Type()]
 	if !ok {
 		return fmt.Errorf("there is no digest for the type %s yet", it.Value.Type())
 	}
 	d.mixInt(t.code)
-	t.mix(d, it.Value)
+	if t.mixAt != nil {
+		t.mixAt(d, it.Value, now)
+	} else {
+		t.mix(d, it.Value)
+	}
 	if it.ExpireAt != 0 {
 		d.add([]byte("!!expire!!"))
 	}
@@ -96,7 +145,7 @@ var opDigest = &engine.Op[struct{}, Digest]{
 				}
 				var d Digest
 				d.mix([]byte(key))
-				if err := d.value(it); err != nil {
+				if err := d.value(it, t.Now()); err != nil {
 					return all, err
 				}
 				all.add(d[:])
@@ -118,7 +167,7 @@ var opDigestValues = &engine.Op[[]string, []Digest]{
 			if size == 0 {
 				continue
 			}
-			if err := ds[i].value(it); err != nil {
+			if err := ds[i].value(it, t.Now()); err != nil {
 				return nil, err
 			}
 		}

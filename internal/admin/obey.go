@@ -20,8 +20,16 @@ func (s *Server) obey() {
 		"lfu-log-factor":            func() { s.obeyLFU() },
 		"lfu-decay-time":            func() { s.obeyLFU() },
 		"proto-max-bulk-len":        func() { e.SetMaxString(s.conf.Bytes("proto-max-bulk-len")) },
+		"hash-max-listpack-entries": func() { s.obeyHashLimits() },
+		"hash-max-listpack-value":   func() { s.obeyHashLimits() },
+		"set-max-intset-entries":    func() { e.SetIntsetLimit(s.conf.Int("set-max-intset-entries")) },
+		"zset-max-listpack-entries": func() { s.obeyZSetLimits() },
+		"zset-max-listpack-value":   func() { s.obeyZSetLimits() },
 		"stream-node-max-bytes":     func() { s.obeyStreamNode() },
 		"stream-node-max-entries":   func() { s.obeyStreamNode() },
+		"list-max-listpack-size":    func() { s.obeyLists() },
+		"list-compress-depth":       func() { s.obeyLists() },
+		"hll-sparse-max-bytes":      func() { e.SetSparseHLL(s.conf.Bytes("hll-sparse-max-bytes")) },
 		"client-query-buffer-limit": func() { e.SetMaxQueue(s.conf.Bytes("client-query-buffer-limit")) },
 		"latency-tracking":          func() { s.tracking.Store(s.conf.Bool("latency-tracking")) },
 	} {
@@ -51,4 +59,16 @@ func policy(name string) engine.Policy {
 
 func (s *Server) obeyStreamNode() {
 	s.engine.SetStreamNode(s.conf.Bytes("stream-node-max-bytes"), s.conf.Int("stream-node-max-entries"))
+}
+
+func (s *Server) obeyHashLimits() {
+	s.engine.SetHashLimits(s.conf.Int("hash-max-listpack-entries"), s.conf.Bytes("hash-max-listpack-value"))
+}
+
+func (s *Server) obeyLists() {
+	s.engine.SetListLimits(s.conf.Int("list-max-listpack-size"), s.conf.Int("list-compress-depth"))
+}
+
+func (s *Server) obeyZSetLimits() {
+	s.engine.SetZSetLimits(s.conf.Int("zset-max-listpack-entries"), s.conf.Bytes("zset-max-listpack-value"))
 }

@@ -261,6 +261,10 @@ var units = []struct {
 	{"g", 1e9}, {"m", 1e6}, {"k", 1e3}, {"b", 1}, {"", 1},
 }
 
+// ParseSize reads a size with a unit, as the configuration has them, for commands that
+// take one.
+func ParseSize(s string) (n uint64, ok bool) { return size(s) }
+
 // size reads digits and a unit. Like Redis it takes no digits for zero, stops
 // at the biggest number there is, and lets the unit's product wrap around.
 func size(s string) (uint64, bool) {

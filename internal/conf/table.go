@@ -193,16 +193,16 @@ var table = []directive{
 	{name: "cluster-require-full-coverage", kind: yesNo{}, init: "yes", use: Kept},
 
 	// Encodings.
-	{name: "hash-max-listpack-entries", alias: "hash-max-ziplist-entries", kind: integer{0, math.MaxInt64}, init: "512", use: Kept},
-	{name: "hash-max-listpack-value", alias: "hash-max-ziplist-value", kind: memory{0, math.MaxInt64}, init: "64", use: Kept},
-	{name: "hll-sparse-max-bytes", kind: memory{0, math.MaxInt64}, init: "3000", use: Kept},
-	{name: "list-compress-depth", kind: integer{0, math.MaxInt32}, init: "0", use: Kept},
-	{name: "list-max-listpack-size", alias: "list-max-ziplist-size", kind: integer{math.MinInt32, math.MaxInt32}, init: "-2", use: Kept},
-	{name: "set-max-intset-entries", kind: integer{0, math.MaxInt64}, init: "512", use: Kept},
+	{name: "hash-max-listpack-entries", alias: "hash-max-ziplist-entries", kind: integer{0, math.MaxInt64}, init: "512", use: Live},
+	{name: "hash-max-listpack-value", alias: "hash-max-ziplist-value", kind: memory{0, math.MaxInt64}, init: "64", use: Live},
+	{name: "hll-sparse-max-bytes", kind: memory{0, math.MaxInt64}, init: "3000", use: Live},
+	{name: "list-compress-depth", kind: integer{0, math.MaxInt32}, init: "0", use: Live},
+	{name: "list-max-listpack-size", alias: "list-max-ziplist-size", kind: integer{math.MinInt32, math.MaxInt32}, init: "-2", use: Live},
+	{name: "set-max-intset-entries", kind: integer{0, math.MaxInt64}, init: "512", use: Live},
 	{name: "stream-node-max-bytes", kind: memory{0, math.MaxInt64}, init: "4096", use: Live},
 	{name: "stream-node-max-entries", kind: integer{0, math.MaxInt64}, init: "100", use: Live},
-	{name: "zset-max-listpack-entries", alias: "zset-max-ziplist-entries", kind: integer{0, math.MaxInt64}, init: "128", use: Kept},
-	{name: "zset-max-listpack-value", alias: "zset-max-ziplist-value", kind: memory{0, math.MaxInt64}, init: "64", use: Kept},
+	{name: "zset-max-listpack-entries", alias: "zset-max-ziplist-entries", kind: integer{0, math.MaxInt64}, init: "128", use: Live},
+	{name: "zset-max-listpack-value", alias: "zset-max-ziplist-value", kind: memory{0, math.MaxInt64}, init: "64", use: Live},
 
 	// Looking inside.
 	{name: "latency-monitor-threshold", kind: integer{0, math.MaxInt64}, init: "0", use: Kept},

@@ -39,11 +39,18 @@ func (x *expiry) init(e *Engine) {
 	x.next.Store(math.MaxInt64)
 }
 
-// arm says when a shard, which is held, wants to be looked at.
+// arm says that a table of a shard, which is held, wants to be looked at; 0 is
+// never. Others may want it earlier, so that the shard's time is put off only by
+// who has looked at them all.
 func (x *expiry) arm(shard int, due int64) {
-	if x.due[shard].Load() != due {
-		x.due[shard].Store(due)
+	if was := x.due[shard].Load(); due != 0 && (was == 0 || due < was) {
+		x.rearmShard(shard, due)
 	}
+}
+
+// rearmShard says when a shard, which is held, wants to be looked at.
+func (x *expiry) rearmShard(shard int, due int64) {
+	x.due[shard].Store(due)
 	if due != 0 && due < x.next.Load() {
 		x.set(due)
 	}
@@ -75,13 +82,15 @@ func (x *expiry) set(due int64) {
 
 func (x *expiry) fire(e *Engine) {
 	x.next.Store(0) // else each key deleted would arm the timer anew
-	more := x.run(e, expireSlice)
+	more, idle := x.run(e, expireSlice)
 	x.next.Store(math.MaxInt64)
-	if more {
+	switch {
+	case idle: // what is due stays so: to arm the timer would be to spin; who ends this state does
+	case more:
 		x.set(e.clock.millis() + expireSlice.Milliseconds())
-		return
+	default:
+		x.rearm()
 	}
-	x.rearm()
 }
 
 // rearm arms the timer for the shard that is due first.
@@ -98,10 +107,10 @@ func (x *expiry) rearm() {
 }
 
 // run looks at the shards that are due, for d or so, and reports whether there
-// is more to do.
-func (x *expiry) run(e *Engine, d time.Duration) (more bool) {
+// is more to do. It is idle where nothing may be deleted now.
+func (x *expiry) run(e *Engine, d time.Duration) (more, idle bool) {
 	if x.off.Load() {
-		return false
+		return false, true
 	}
 	x.running.Lock()
 	defer x.running.Unlock()
@@ -115,16 +124,16 @@ func (x *expiry) run(e *Engine, d time.Duration) (more bool) {
 			}
 			again, idle := e.expireSome(i, now)
 			if idle {
-				return false // replica, pause or closed
+				return false, true // replica, pause or closed
 			}
 			more = more || again
 			if time.Since(start) > d {
-				return true
+				return true, false
 			}
 			runtime.Gosched()
 		}
 		if !more {
-			return false
+			return false, false
 		}
 	}
 }
@@ -152,11 +161,11 @@ func (e *Engine) expiredOf(shard int) (keys []dbKey) {
 	}
 	now := e.clock.millis()
 	for db, tab := range sh.tables {
-		if tab == nil || tab.Expiring() == 0 {
+		if tab == nil || tab.Expiring() == 0 && !tab.Expects() {
 			continue
 		}
 		for h := range tab.All() {
-			if isPast(tab.ExpireAt(h), now) {
+			if hasDue(&tab.View, h, now) {
 				keys = append(keys, cloneKey(dbKey{db, tab.Key(h)}))
 			}
 		}
@@ -186,7 +195,7 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 	}
 	t := e.newTxn(e.self, 0)
 	t.held.write, t.keys.all, t.write, t.reaps, t.now = 1<<shard, true, true, true, now
-	var waited []dbKey // their waiters may need other shards
+	var later []dbKey // their waiters may need other shards
 	due := int64(0)
 	for db, tab := range sh.tables {
 		if tab == nil || tab.NextDue() == 0 {
@@ -196,8 +205,8 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 			t.db = db
 			more = tab.Due(now, expireBatch, func(h hashtable.Handle) {
 				k := dbKey{db, tab.Key(h)}
-				if sh.waiters[k] != nil {
-					waited = append(waited, cloneKey(k))
+				if sh.waiters[k] != nil || !isPast(tab.ExpireAt(h), now) { // or it has fields that are due
+					later = append(later, cloneKey(k))
 					return
 				}
 				t.expire(&keyRef{dbKey: k, hash: maphash.String(e.seed, k.key), mode: modeWrite}, tab, h)
@@ -210,25 +219,29 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 			due = n
 		}
 	}
-	e.expiry.arm(shard, due)
+	e.expiry.rearmShard(shard, due)
 	t.leave()
-	e.reap(waited)
+	e.reap(later)
 	return more, false
 }
 
-// reap deletes keys that were found expired, unless somebody was faster.
+// reap deletes keys that were found expired, and fields, unless somebody was
+// faster.
 func (e *Engine) reap(keys []dbKey) {
 	for _, k := range keys {
-		t := e.newTxn(e.self, k.db)
-		t.excl, t.write, t.reaps = true, true, true
-		t.keys.Write(k.key)
-		at := t.keys.list[0]
-		if t.acquire(lockSet{}) != nil {
-			return
+		for more := true; more; {
+			t := e.newTxn(e.self, k.db)
+			t.excl, t.write, t.reaps = true, true, true
+			t.keys.Write(k.key)
+			at := t.keys.list[0]
+			if t.acquire(lockSet{}) != nil {
+				return
+			}
+			tab, h := t.lookup(&at) // with the shard held for writing, this deletes it
+			more = h != 0 && e.state&stateHide == 0 && hasDue(&tab.View, h, t.Now())
+			t.done = true
+			t.finish()
 		}
-		t.lookup(&at) // with the shard held for writing, this deletes it
-		t.done = true
-		t.finish()
 	}
 }
 

@@ -135,7 +135,7 @@ func (t *Txn) stateOf(tab *hashtable.Table, at *keyRef) keyState {
 	switch {
 	case h == 0:
 		return keyAbsent
-	case isPast(tab.ExpireAt(h), t.Now()):
+	case isGone(&tab.View, h, t.Now()):
 		return keyExpired
 	}
 	return keyPresent

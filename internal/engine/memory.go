@@ -44,10 +44,18 @@ type memory struct {
 	log     atomic.Int32 // lfu-log-factor
 	decay   atomic.Int32 // lfu-decay-time, minutes
 
-	maxString atomic.Int64 // bytes
-	nodeBytes atomic.Int64 // of a stream's node; see StreamNode
-	nodeMax   atomic.Int64 // entries
-	maxQueue  atomic.Int64 // bytes of the commands a MULTI has queued; 0: no limit
+	maxString              atomic.Int64 // bytes
+	nodeBytes              atomic.Int64 // of a stream's node; see StreamNode
+	nodeMax                atomic.Int64 // entries
+	hashFields             atomic.Int64 // of a small hash; see HashLimits
+	hashBytes              atomic.Int64
+	zsetEntries, zsetValue atomic.Int64 // see ZSetLimits
+	setIntegers            atomic.Int64 // see SetIntsetLimit
+	listFill               atomic.Int64 // see ListLimits
+	listDepth              atomic.Int64
+	listLarge              atomic.Int64
+	sparseHLL              atomic.Int64 // bytes of a sparse HyperLogLog
+	maxQueue               atomic.Int64 // bytes of the commands a MULTI has queued; 0: no limit
 
 	mu   sync.Mutex // guards following
 	pool []candidate
@@ -71,6 +79,14 @@ func (m *memory) init() {
 	m.maxString.Store(512 << 20)
 	m.nodeBytes.Store(4096)
 	m.nodeMax.Store(100)
+	m.listFill.Store(-2)
+	m.listLarge.Store(1 << 30)
+	m.sparseHLL.Store(3000)
+	m.hashFields.Store(512)
+	m.hashBytes.Store(64)
+	m.zsetEntries.Store(128)
+	m.zsetValue.Store(64)
+	m.setIntegers.Store(512)
 }
 
 func (m *memory) changed(d int64) {
@@ -328,3 +344,9 @@ func (e *Engine) SetMaxString(n int64) { e.memory.maxString.Store(min(n, math.Ma
 // SetMaxQueue sets how many bytes of commands a connection may queue between
 // MULTI and EXEC; 0 means no limit.
 func (e *Engine) SetMaxQueue(n int64) { e.memory.maxQueue.Store(n) }
+
+// SparseHLL is the number of bytes up to which a HyperLogLog is sparse.
+func (e *Engine) SparseHLL() int { return int(e.memory.sparseHLL.Load()) }
+
+// SetSparseHLL sets the number of bytes up to which a HyperLogLog is sparse.
+func (e *Engine) SetSparseHLL(n int64) { e.memory.sparseHLL.Store(min(n, math.MaxInt)) }

@@ -32,6 +32,9 @@ func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
 			t.meetExpired(at, tab, h)
 			return tab, 0
 		}
+		if fieldsMayExpire(Form(tab.Form(h))) {
+			return tab, t.lookFields(at, tab, h)
+		}
 	}
 	return tab, h
 }
@@ -257,7 +260,7 @@ func (t *Txn) Step(cursor uint64, f func(key string, it Item)) (next uint64) {
 	next = end
 	if tab != nil && tab.Len() != 0 {
 		next = tab.Step(cursor, func(h hashtable.Handle) {
-			if x := tab.ExpireAt(h); x == 0 || x > t.Now() {
+			if !isGone(&tab.View, h, t.Now()) {
 				f(tab.Key(h), itemOf(&tab.View, t.db, h))
 			} else if t.e.state&stateHide == 0 {
 				t.expired = append(t.expired, cloneKey(dbKey{t.db, tab.Key(h)}))
@@ -292,7 +295,7 @@ func (t *Txn) Random() (key string, ok bool) {
 			if h == 0 {
 				break
 			}
-			if !isPast(tab.ExpireAt(h), t.Now()) {
+			if !isGone(&tab.View, h, t.Now()) {
 				return tab.Key(h), true
 			}
 			if t.e.state&stateHide == 0 {

@@ -157,7 +157,7 @@ func (sn *Snapshot) Get(db int, key string, f func(Item)) error {
 	}
 	v := &tables[db].View
 	h := v.Find(at.hash, key)
-	if h == 0 || isPast(v.ExpireAt(h), sn.now) {
+	if h == 0 || isGone(v, h, sn.now) {
 		return ErrNil
 	}
 	f(itemOf(v, db, h))
@@ -189,7 +189,7 @@ func (sn *Snapshot) walk(f *hashtable.Frozen, db int, yield func(string, Item) b
 
 func walk(v *hashtable.View, db int, now int64, yield func(string, Item) bool) bool {
 	for h := range v.All() {
-		if !isPast(v.ExpireAt(h), now) && !yield(v.Key(h), itemOf(v, db, h)) {
+		if !isGone(v, h, now) && !yield(v.Key(h), itemOf(v, db, h)) {
 			return false
 		}
 	}

@@ -72,7 +72,8 @@ type callFlags struct {
 	keeps   bool // the command's result may borrow from what it replaces
 	done    bool // Run came back
 	reaps   bool // it deletes what has expired, and nothing else
-	_       [2]bool
+	kept    bool // mark was moved by moveMark
+	_       [1]bool
 }
 
 // A mark is a position to roll back to.
@@ -108,6 +109,9 @@ func (t *Txn) free() {
 		if cap(t.ownNames)|cap(t.keys.list)|cap(t.log)|cap(t.wrote)|cap(t.touched) > 1<<10 { // it was a big one
 			t.ownNames, t.keys.list, t.log, t.wrote, t.touched, t.events = nil, nil, nil, nil, nil, nil
 		}
+	}
+	if t.kept {
+		t.mark = mark{}
 	}
 	if t.frozen != nil || t.expired != nil || t.block.keys != nil || t.woken != nil {
 		t.frozen, t.expired, t.block, t.woken = nil, nil, blockRequest{}, nil
@@ -462,7 +466,7 @@ func (e *Engine) settle(w tableRef) {
 	if tab != nil {
 		tab.Compact()
 		n, keys, expiring = tab.Memory(), int64(tab.Len()), int64(tab.Expiring())
-		if expiring != 0 {
+		if expiring != 0 || tab.Expects() {
 			e.expiry.arm(w.shard, tab.NextDue())
 		}
 		if e.snapshots.limited.Load() {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/larderdb/larder/internal/ds/hashtable"
@@ -55,6 +56,7 @@ const (
 	ZSetListpack
 	ZSetSkiplist
 	HashListpack
+	HashListpackEx // fields with times of expiry
 	HashHashtable
 	StreamNodes
 )
@@ -68,7 +70,7 @@ var forms = [...]struct {
 	{TypeList, "quicklist"}, {TypeList, "quicklist"},
 	{TypeSet, "intset"}, {TypeSet, "hashtable"}, {TypeSet, "hashtable"},
 	{TypeZSet, "listpack"}, {TypeZSet, "skiplist"},
-	{TypeHash, "listpack"}, {TypeHash, "hashtable"},
+	{TypeHash, "listpack"}, {TypeHash, "listpackex"}, {TypeHash, "hashtable"},
 	{TypeStream, "stream"},
 }
 
@@ -131,20 +133,45 @@ func (s Str) Slice(from, to int) Str {
 	return Str{Flat: s.Flat[from:to]}
 }
 
-// String returns all bytes; those of pages are copied, flat ones are borrowed.
-func (s Str) String() string {
+// Byte is the byte at an offset.
+func (s Str) Byte(i int) byte {
 	if s.Pages != nil {
-		return borrow(s.Pages.Append(make([]byte, 0, s.Pages.Len()), 0, s.Pages.Len()))
+		return s.Pages.Byte(i)
 	}
-	return s.Flat
+	return s.Flat[i]
+}
+
+// Parts yields the bytes from (inclusive) to to (exclusive) in as few parts as
+// they lie in.
+func (s Str) Parts(from, to int) iter.Seq[string] {
+	if s.Pages != nil {
+		return s.Pages.Parts(from, to)
+	}
+	return func(yield func(string) bool) {
+		if from < to {
+			yield(s.Flat[from:to])
+		}
+	}
+}
+
+// String returns all bytes: borrowed, but for those of several pages, which are
+// copied.
+func (s Str) String() string {
+	switch {
+	case s.Pages == nil:
+		return s.Flat
+	case len(s.Pages.page) == 1:
+		return s.Pages.part(0, 0, s.Pages.n)
+	}
+	return borrow(s.Pages.Append(make([]byte, 0, s.Pages.Len()), 0, s.Pages.Len()))
 }
 
 // Keep returns a copy that outlives the transaction.
 func (s Str) Keep() Str {
-	if s.Pages != nil {
+	if s.Pages != nil && len(s.Pages.page) > 1 {
 		return Str{Flat: s.String()}
 	}
-	return Str{Flat: strings.Clone(s.Flat)}
+	return Str{Flat: strings.Clone(s.String())}
 }
 
 // Str is a string value as a Str.

@@ -189,6 +189,14 @@ func (t *Txn) Expire(key string, expireAt int64) {
 	t.stage(t.ref(t.db, key), stageExpire).expireAt = expireAt
 }
 
+// MayWrite reports whether a command that reads may store what it found out about
+// key, PFCOUNT its count: not in a View, and not on a replica. Its Keys names the
+// key as written.
+func (t *Txn) MayWrite(key string) bool {
+	at := t.ref(t.db, key)
+	return t.held.write>>at.shard()&1 != 0 && (t.e.state&stateReplica == 0 || t.s.Primary) && !t.e.stats.broken.Load()
+}
+
 // OwnResult says that the result of the command borrows nothing, although the
 // Op has a Keep: a value may then be overwritten where it lies.
 func (t *Txn) OwnResult() { t.keeps = false }
@@ -323,6 +331,16 @@ func (t *Txn) note(at *keyRef, class byte, name string, from int) {
 func (t *Txn) apply(st *stage) {
 	t.changes++
 	tab, h := t.lookup(st.at)
+	if st.holdsFields() {
+		was := fieldsTold(tab, h)
+		t.applyTo(st, tab, h)
+		t.tellFields(st, was)
+		return
+	}
+	t.applyTo(st, tab, h)
+}
+
+func (t *Txn) applyTo(st *stage, tab *hashtable.Table, h hashtable.Handle) {
 	switch st.what {
 	case stageDelete:
 		if h != 0 {
@@ -448,6 +466,7 @@ func (t *Txn) table(at *keyRef) *hashtable.Table {
 	tab := sh.tables[at.db]
 	if tab == nil {
 		tab = hashtable.New(t.e.src, t.e.seed, shardLog)
+		tab.Inside(func(h hashtable.Handle) int64 { return firstField(&tab.View, h) })
 		sh.tables[at.db] = tab
 	}
 	return tab
