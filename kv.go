@@ -100,8 +100,19 @@ type SetArgs struct {
 
 // Set sets key to value, whatever it held before, for ever.
 func (c Commands) Set(key, value string) error {
-	_, err := opSet.Do(c.s, setArgs{key: key, value: value})
+	_, err := opSetPlain.Do(c.s, keyValue{key, value})
 	return err
+}
+
+// opSetPlain is SET without options, whose arguments fit in registers.
+var opSetPlain = &op[keyValue, none]{
+	Spec: opSet.Spec, // it counts as one
+	Keys: func(k *keySet, a keyValue) { k.Write(a.key) },
+	Run: func(t *txn, a keyValue) (none, error) {
+		t.Set(a.key, a.value, formOf(a.value), 0)
+		t.Effect('$', "set", a.key, "SET", a.key, a.value)
+		return none{}, nil
+	},
 }
 
 // SetBytes is Set with a value given as bytes, which are copied.

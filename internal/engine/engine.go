@@ -42,6 +42,13 @@ type Engine struct {
 	epoch     time.Time // when the engine was made, to measure durations from
 	src       *chunk.Source
 	shards    [numShards]shard
+	txns      sync.Pool // of *Txn
+
+	// The tables by database and shard; nil until first use. Each is guarded by its
+	// shard's lock. They stand together, and not in the shards, so that the way to
+	// a table is in the processor's cache.
+	tables [][numShards]*hashtable.Table
+
 	journal   journal
 	open      openers
 	expiry    expiry
@@ -89,12 +96,13 @@ func New(c Config) *Engine {
 	e.expiry.init(e)
 	e.memory.init()
 	e.stats.init()
-	tables := make([]*hashtable.Table, numShards*e.databases)
+	e.txns.New = e.makeTxn
+	e.tables = make([][numShards]*hashtable.Table, e.databases)
 	counted := make([]int, numShards*e.databases)
 	counts := make([]dbCount, numShards*e.databases)
 	for i := range e.shards {
 		sh, from, to := &e.shards[i], i*e.databases, (i+1)*e.databases
-		sh.tables, sh.counted, sh.keys = tables[from:to:to], counted[from:to:to], counts[from:to:to]
+		sh.counted, sh.keys = counted[from:to:to], counts[from:to:to]
 	}
 	// Who drops a database without closing it gets its memory back all the same.
 	runtime.AddCleanup(e, (*chunk.Source).Close, e.src)
@@ -146,12 +154,11 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.state |= stateClosed
-	for i := range e.shards {
-		sh := &e.shards[i]
-		for db, tab := range sh.tables {
+	for db := range e.tables {
+		for i, tab := range e.tables[db] {
 			if tab != nil {
 				tab.Drop()
-				sh.tables[db] = nil
+				e.tables[db][i] = nil
 			}
 		}
 	}

@@ -108,7 +108,7 @@ func (e *Engine) watch(s *Session, w *watch, keys []string) error {
 
 // isExpired reports whether a key is there but its time is over.
 func (t *Txn) isExpired(at *keyRef) bool {
-	return t.stateOf(t.e.shards[at.shard()].tables[at.db], at) == keyExpired
+	return t.stateOf(t.e.tables[at.db][at.shard()], at) == keyExpired
 }
 
 // markWatchers marks those who watch a key which was changed, and whose shard is
@@ -119,7 +119,7 @@ func (e *Engine) markWatchers(at *keyRef) {
 	if len(watchers) == 0 {
 		return
 	}
-	tab := sh.tables[at.db]
+	tab := e.tables[at.db][at.shard()]
 	gone := tab == nil || tab.Find(at.hash, at.key) == 0
 	for i := range watchers {
 		if x := &watchers[i]; x.expired && gone {

@@ -160,7 +160,8 @@ func (e *Engine) expiredOf(shard int) (keys []dbKey) {
 		return nil
 	}
 	now := e.clock.millis()
-	for db, tab := range sh.tables {
+	for db := range e.tables {
+		tab := e.tables[db][shard]
 		if tab == nil || tab.Expiring() == 0 && !tab.Expects() {
 			continue
 		}
@@ -197,7 +198,8 @@ func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 	t.held.write, t.keys.all, t.write, t.reaps, t.now = 1<<shard, true, true, true, now
 	var later []dbKey // their waiters may need other shards
 	due := int64(0)
-	for db, tab := range sh.tables {
+	for db := range e.tables {
+		tab := e.tables[db][shard]
 		if tab == nil || tab.NextDue() == 0 {
 			continue
 		}

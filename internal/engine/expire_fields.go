@@ -230,7 +230,7 @@ func (t *Txn) tellFields(st *stage, was int64) {
 	if first == 0 {
 		return
 	}
-	if tab := t.e.shards[st.at.shard()].tables[st.at.db]; tab.Expect(st.at.hash, was, first) {
+	if tab := t.e.tables[st.at.db][st.at.shard()]; tab.Expect(st.at.hash, was, first) {
 		t.wroteTo(st.at)
 	}
 }

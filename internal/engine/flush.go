@@ -9,12 +9,11 @@ import (
 func (t *Txn) Flush(db int) (n int64) {
 	old := make([]*hashtable.Table, numShards)
 	for i := range t.e.shards {
-		sh := &t.e.shards[i]
-		if old[i] = sh.tables[db]; old[i] == nil {
+		if old[i] = t.e.tables[db][i]; old[i] == nil {
 			continue
 		}
 		n += int64(old[i].Len())
-		sh.tables[db] = nil
+		t.e.tables[db][i] = nil
 		t.wrote = append(t.wrote, tableRef{i, db})
 	}
 	t.inPlace = nil // it may be one of them, and then there is nothing left to tidy
@@ -28,8 +27,7 @@ func (t *Txn) SwapDB(a, b int) {
 	was := make([]*hashtable.Table, numShards)
 	other := make([]*hashtable.Table, numShards)
 	for i := range t.e.shards {
-		sh := &t.e.shards[i]
-		was[i], other[i] = sh.tables[a], sh.tables[b]
+		was[i], other[i] = t.e.tables[a][i], t.e.tables[b][i]
 		t.wrote = append(t.wrote, tableRef{i, a}, tableRef{i, b})
 	}
 	u := undo{at: keyRef{dbKey: dbKey{db: a}}, tables: was, swap: b}
@@ -40,16 +38,16 @@ func (t *Txn) SwapDB(a, b int) {
 }
 
 func (u *undo) rollbackTables(e *Engine) {
-	for i := range e.shards {
-		sh := &e.shards[i]
-		if u.swap >= 0 {
-			sh.tables[u.at.db], sh.tables[u.swap] = sh.tables[u.swap], sh.tables[u.at.db]
-		} else {
-			if now := sh.tables[u.at.db]; now != nil {
-				now.Drop() // begun since, and what was in it is undone
-			}
-			sh.tables[u.at.db] = u.tables[i]
+	tables := &e.tables[u.at.db]
+	if u.swap >= 0 {
+		*tables, e.tables[u.swap] = e.tables[u.swap], *tables
+		return
+	}
+	for i, was := range u.tables {
+		if now := tables[i]; now != nil {
+			now.Drop() // begun since, and what was in it is undone
 		}
+		tables[i] = was
 	}
 }
 

@@ -4,7 +4,7 @@ package engine
 
 // Lanes is the number of shares into which counters are split; see
 // [Session.Lane].
-const Lanes = lanes
+const Lanes = sharedLanes
 
 // Lane is the share of its counters that s uses, less than Lanes.
 func (s *Session) Lane() int { return int(s.lane) }
@@ -23,11 +23,12 @@ func (e *Engine) MeanTTL(db, samples int) int64 {
 	var sum, n float64 // 256 times the latest time there is does not fit an int64
 	first := int(e.random() % numShards)
 	for i := range numShards {
-		sh := &e.shards[(first+i)%numShards]
+		shard := (first + i) % numShards
+		sh := &e.shards[shard]
 		if sh.keys[db].expiring.Load() == 0 || !sh.mu.TryRLock() {
 			continue
 		}
-		if tab := sh.tables[db]; tab != nil {
+		if tab := e.tables[db][shard]; tab != nil {
 			for range max(1, samples/numShards) {
 				h := tab.RandomExpiring(e.random)
 				if h == 0 {
@@ -73,7 +74,7 @@ func (e *Engine) Backlog() Backlog {
 // where there is nothing. It is for DEBUG and MEMORY USAGE.
 func (t *Txn) Raw(key string) (it Item, size int) {
 	at := t.ref(t.db, key)
-	if tab := t.e.shards[at.shard()].tables[at.db]; tab != nil {
+	if tab := t.e.tables[at.db][at.shard()]; tab != nil {
 		if h := tab.Find(at.hash, at.key); h != 0 {
 			return itemOf(&tab.View, t.db, h), tab.Size(h)
 		}

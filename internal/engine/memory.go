@@ -280,10 +280,10 @@ func (e *Engine) sampleShard(shard int, p Policy) (c candidate, ok bool) {
 	}
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	first := int(e.random() % uint64(len(sh.tables)))
-	for i := range sh.tables {
-		db := (first + i) % len(sh.tables)
-		tab := sh.tables[db]
+	first := int(e.random() % uint64(e.databases))
+	for i := range e.databases {
+		db := (first + i) % e.databases
+		tab := e.tables[db][shard]
 		if tab == nil || tab.Len() == 0 {
 			continue
 		}

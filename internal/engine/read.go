@@ -19,10 +19,10 @@ func (t *Txn) ref(db int, key string) *keyRef {
 // and has it deleted after its locks, before it answers.
 func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
 	i := at.shard()
-	if checks && (t.held.read|t.held.write)>>i&1 == 0 && t.frozen == nil {
-		panic("engine: key touched without its shard: " + at.key)
+	if checks {
+		t.mustHold(at)
 	}
-	tab := t.e.shards[i].tables[at.db]
+	tab := t.e.tables[at.db][i]
 	if tab == nil {
 		return nil, 0
 	}
@@ -37,6 +37,13 @@ func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
 		}
 	}
 	return tab, h
+}
+
+// mustHold panics if a key's shard is not held.
+func (t *Txn) mustHold(at *keyRef) {
+	if (t.held.read|t.held.write)>>at.shard()&1 == 0 && t.frozen == nil {
+		panic("engine: key touched without its shard: " + at.key)
+	}
 }
 
 // meetExpired does what the first who meets an expired key has to do.
@@ -64,13 +71,15 @@ func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
 }
 
 // touch sets an entry's access clock.
-func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) {
+func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) { t.accessed(tab.At(h)) }
+
+func (t *Txn) accessed(e hashtable.Entry) {
 	if t.s.NoTouch {
 		return
 	}
-	was := tab.Clock(h)
+	was := e.Clock()
 	if now := t.e.nextAccess(was); now != was {
-		tab.SetClock(h, now)
+		e.SetClock(now)
 	}
 }
 
@@ -99,6 +108,26 @@ func (t *Txn) missed(key string) {
 
 // String returns the string at key, or ErrNil, or ErrWrongType.
 func (t *Txn) String(key string) (Str, error) {
+	at := t.ref(t.db, key)
+	if checks {
+		t.mustHold(at)
+	}
+	// Nearly all strings are flat, and do not expire: they take the short way.
+	if tab := t.e.tables[at.db][at.shard()]; tab != nil {
+		if h := tab.Find(at.hash, key); h != 0 {
+			e := tab.At(h)
+			if s, flat := e.Flat(); flat && e.ExpireAt() == 0 && Form(e.Form()).Type() == TypeString {
+				if t.accessed(e); t.reading {
+					t.hits++
+				}
+				return Str{Flat: s}, nil
+			}
+		}
+	}
+	return t.findString(key)
+}
+
+func (t *Txn) findString(key string) (Str, error) {
 	tab, h := t.find(key)
 	if h == 0 {
 		return Str{}, ErrNil
@@ -129,7 +158,7 @@ func (t *Txn) Peek(key string) (Value, bool) {
 // yet: MEMORY USAGE, DEBUG OBJECT.
 func (t *Txn) PeekExpired(key string) (Value, bool) {
 	at := t.ref(t.db, key)
-	tab := t.e.shards[at.shard()].tables[at.db]
+	tab := t.e.tables[at.db][at.shard()]
 	if tab == nil {
 		return Value{}, false
 	}
@@ -210,7 +239,7 @@ func (t *Txn) Clock(key string) uint32 {
 // counts until it is deleted.
 func (t *Txn) Usage(key string) int {
 	at := t.ref(t.db, key)
-	tab := t.e.shards[at.shard()].tables[at.db]
+	tab := t.e.tables[at.db][at.shard()]
 	if tab == nil {
 		return 0
 	}
@@ -225,7 +254,7 @@ func (t *Txn) Usage(key string) int {
 // deleted yet among them. The command holds all shards.
 func (t *Txn) Len() (n int64) {
 	for i := range t.e.shards {
-		if tab := t.e.shards[i].tables[t.db]; tab != nil {
+		if tab := t.e.tables[t.db][i]; tab != nil {
 			n += int64(tab.Len())
 		}
 	}
@@ -242,7 +271,7 @@ func (t *Txn) All(db int) iter.Seq2[string, Item] {
 			return
 		}
 		for i := range t.e.shards {
-			if tab := t.e.shards[i].tables[db]; tab != nil && !walk(&tab.View, db, t.Now(), yield) {
+			if tab := t.e.tables[db][i]; tab != nil && !walk(&tab.View, db, t.Now(), yield) {
 				return
 			}
 		}
@@ -255,7 +284,7 @@ func (t *Txn) All(db int) iter.Seq2[string, Item] {
 // seen exactly once.
 func (t *Txn) Step(cursor uint64, f func(key string, it Item)) (next uint64) {
 	i := int(cursor >> (48 - shardLog))
-	tab := t.e.shards[i].tables[t.db]
+	tab := t.e.tables[t.db][i]
 	end := uint64(i+1) << (48 - shardLog)
 	next = end
 	if tab != nil && tab.Len() != 0 {
@@ -284,7 +313,7 @@ func (t *Txn) Random() (key string, ok bool) {
 	for tries := 0; total > 0 && tries < 100; tries++ {
 		n := int64(t.e.random() % uint64(total))
 		for i := range t.e.shards {
-			tab := t.e.shards[i].tables[t.db]
+			tab := t.e.tables[t.db][i]
 			if tab == nil {
 				continue
 			}

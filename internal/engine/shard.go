@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/larderdb/larder/internal/ds/hashtable"
 )
 
 const (
@@ -19,10 +17,9 @@ const (
 
 // A shard is the part of every database's keyspace whose keys hash to it.
 type shard struct {
-	mu      sync.RWMutex       // guards following
-	tables  []*hashtable.Table // by database; nil until first use
-	counted []int              // bytes of each table as they stand in used
-	changes int64              // of keys, since the engine was made
+	mu      sync.RWMutex // guards following
+	counted []int        // bytes of each table as they stand in used
+	changes int64        // of keys, since the engine was made
 	waiters map[dbKey]*waitQueue
 	watch   map[dbKey][]watcher
 
@@ -30,7 +27,7 @@ type shard struct {
 	used        atomic.Int64 // bytes of all tables; written under mu
 	keys        []dbCount    // by database; written under mu
 
-	_ [64]byte // its neighbour's lock lies in another cache line
+	_ [80]byte // its neighbour's lock lies in another cache line
 }
 
 // A dbCount is what DBSIZE and INFO sum up without a lock.

@@ -68,8 +68,8 @@ func (e *Engine) Snapshot(max int64) (*Snapshot, error) {
 	}
 	defer e.unlock(all)
 	sn := e.freeze()
-	if sn.max = max; max > 0 {
-		e.snapshots.limited.Store(true)
+	if max > 0 {
+		e.snapshots.limit(sn, max)
 	}
 	return sn, nil
 }
@@ -79,7 +79,8 @@ func (e *Engine) freeze() *Snapshot {
 	sn := &Snapshot{e: e, now: e.clock.millis()}
 	sn.refs.Store(1)
 	for i := range e.shards {
-		for db, tab := range e.shards[i].tables {
+		for db := range e.tables {
+			tab := e.tables[db][i]
 			if tab == nil {
 				continue
 			}
@@ -287,6 +288,15 @@ func (sn *Snapshot) release() {
 		}
 	}
 	e.snapshots.closed(sn)
+}
+
+// limit sets how much a snapshot may come to retain. It is open already, so others may
+// be looking at it.
+func (s *snapshots) limit(sn *Snapshot, max int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sn.max = max
+	s.limited.Store(true)
 }
 
 // closed forgets a snapshot that was released.

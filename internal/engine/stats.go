@@ -7,24 +7,63 @@ import (
 	"time"
 )
 
-// lanes is how many counters there are of each kind, so that procs do not fight
-// for one cache line. A Txn, which the pool keeps on one proc, and a session
-// have a lane each.
-const lanes = 8
+// sharedLanes is how many sets of counters the sessions share, so that procs do not
+// fight for one cache line.
+const sharedLanes = 8
 
 var lastLane atomic.Uint32
 
-func nextLane() uint8 { return uint8(lastLane.Add(1) % lanes) }
+func nextLane() uint8 { return uint8(lastLane.Add(1) % sharedLanes) }
 
 // stats are what INFO tells about the past.
 type stats struct {
-	lane    [lanes]lane
+	shared  [sharedLanes]lane
+	owned   *laneList
 	broken  atomic.Bool
 	blocked atomic.Int64 // sessions that wait now
 
 	mu     sync.Mutex // guards following
 	errors map[string]int64
 	total  int64 // error replies
+}
+
+// A laneList has the lanes of transactions. A Txn has a lane of its own for as long
+// as it lives, in the pool or out of it, and counts in it without the cost of an
+// atomic addition. The list does not refer to the engine, since what gives a lane
+// back when its Txn is collected must not keep that alive.
+type laneList struct {
+	mu        sync.Mutex // guards following
+	all, free []*lane
+	commands  int
+}
+
+func (ls *laneList) take() *lane {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if n := len(ls.free); n > 0 {
+		l := ls.free[n-1]
+		ls.free = ls.free[:n-1]
+		return l
+	}
+	l := &lane{commands: make([]atomic.Pointer[commandCount], ls.commands)}
+	ls.all = append(ls.all, l)
+	return l
+}
+
+func (ls *laneList) give(l *lane) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.free = append(ls.free, l)
+}
+
+// lanes are all there are.
+func (s *stats) lanes() (all []*lane) {
+	for i := range s.shared {
+		all = append(all, &s.shared[i])
+	}
+	s.owned.mu.Lock()
+	defer s.owned.mu.Unlock()
+	return append(all, s.owned.all...)
 }
 
 // A lane is one share of the counters.
@@ -37,10 +76,10 @@ type lane struct {
 }
 
 // A commandCount is what is counted of one command. To count a call costs one
-// atomic addition in most cases: a lookup that hit, or missed, and the call that
-// made it are counted as one.
+// addition in most cases: a lookup that hit, or missed, and the call that made it
+// are counted as one.
 type commandCount struct {
-	calls, hitCalls, missCalls atomic.Int64
+	calls, hitCalls, missCalls tally
 	micros, rejected, failed   atomic.Int64
 }
 
@@ -49,9 +88,10 @@ func (c *commandCount) all() int64 { return c.calls.Load() + c.hitCalls.Load() +
 func (s *stats) init() {
 	s.errors = map[string]int64{}
 	n := int(lastID.Load()) + 1
-	for i := range s.lane {
-		s.lane[i].commands = make([]atomic.Pointer[commandCount], n)
+	for i := range s.shared {
+		s.shared[i].commands = make([]atomic.Pointer[commandCount], n)
 	}
+	s.owned = &laneList{commands: n}
 }
 
 func (l *lane) of(o *Spec) *commandCount {
@@ -68,16 +108,22 @@ func (l *lane) of(o *Spec) *commandCount {
 
 // count counts a call that was run, with its lookups.
 func (t *Txn) count(o *Spec, err error) {
-	if o.id == 0 {
-		return // no command, but a part of one
+	var c *commandCount
+	if all := t.counts.commands; o.id < len(all) {
+		c = all[o.id].Load()
 	}
-	c := t.counts.of(o)
+	if c == nil {
+		if o.id == 0 {
+			return // no command, but a part of one
+		}
+		c = t.counts.of(o)
+	}
 	switch {
 	case t.hits == 1 && t.misses == 0 && err == nil:
-		c.hitCalls.Add(1)
+		c.hitCalls.own()
 		return
 	case t.hits == 0 && t.misses == 1 && err == ErrNil:
-		c.missCalls.Add(1)
+		c.missCalls.own()
 		return
 	case err == errBlock:
 		return // it will be run again
@@ -86,7 +132,7 @@ func (t *Txn) count(o *Spec, err error) {
 		t.counts.hits.Add(int64(t.hits))
 		t.counts.misses.Add(int64(t.misses))
 	}
-	if c.calls.Add(1); err != nil && err != ErrNil {
+	if c.calls.own(); err != nil && err != ErrNil {
 		c.failed.Add(1)
 		t.e.stats.failed(wireText(err))
 	}
@@ -94,7 +140,7 @@ func (t *Txn) count(o *Spec, err error) {
 
 // count counts a call that was run.
 func (s *stats) count(l uint8, o *Spec, err error) {
-	c := s.lane[l].of(o)
+	c := s.shared[l].of(o)
 	if c.calls.Add(1); err != nil && err != ErrNil {
 		c.failed.Add(1)
 		s.failed(wireText(err))
@@ -103,13 +149,13 @@ func (s *stats) count(l uint8, o *Spec, err error) {
 
 // rejected counts a call that was not run.
 func (s *stats) rejected(l uint8, o *Spec, err error) {
-	s.lane[l].of(o).rejected.Add(1)
+	s.shared[l].of(o).rejected.Add(1)
 	s.failed(wireText(err))
 }
 
 // took adds to the time that a command has used.
 func (s *stats) took(l uint8, o *Spec, d time.Duration) {
-	s.lane[l].of(o).micros.Add(d.Microseconds())
+	s.shared[l].of(o).micros.Add(d.Microseconds())
 }
 
 // failed counts an error reply by its code.
@@ -144,8 +190,8 @@ type Stats struct {
 func (e *Engine) Stats() Stats {
 	s := &e.stats
 	out := Stats{Commands: map[string]CommandStats{}, Errors: map[string]int64{}, Blocked: s.blocked.Load()}
-	for i := range s.lane {
-		l := &s.lane[i]
+	lanes := s.lanes()
+	for _, l := range lanes {
 		out.Hits += l.hits.Load()
 		out.Misses += l.misses.Load()
 		out.Expired += l.expired.Load()
@@ -159,9 +205,9 @@ func (e *Engine) Stats() Stats {
 	}
 	for name, c := range e.table {
 		var sum CommandStats
-		for i := range s.lane {
-			if id := c.Info().id; id < len(s.lane[i].commands) {
-				if n := s.lane[i].commands[id].Load(); n != nil {
+		for _, l := range lanes {
+			if id := c.Info().id; id < len(l.commands) {
+				if n := l.commands[id].Load(); n != nil {
 					sum.Calls += n.all()
 					sum.Rejected += n.rejected.Load()
 					sum.Failed += n.failed.Load()
@@ -185,8 +231,7 @@ func (e *Engine) Stats() Stats {
 // ResetStats sets the counters to zero.
 func (e *Engine) ResetStats() {
 	s := &e.stats
-	for i := range s.lane {
-		l := &s.lane[i]
+	for _, l := range s.lanes() {
 		l.hits.Store(0)
 		l.misses.Store(0)
 		l.expired.Store(0)

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"math/bits"
+	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/larderdb/larder/internal/ds/hashtable"
 )
@@ -55,8 +55,7 @@ type Txn struct {
 	end     int64   // journal offset behind the batch
 
 	hits, misses int
-	lane         uint8 // of the engine's counters
-	counts       *lane
+	counts       *lane // its own
 
 	block  blockRequest
 	woken  *keyRef // why a command that waited runs again
@@ -81,27 +80,32 @@ type mark struct{ log, changes, effects, batch, events, touched, marks, lastDB i
 
 type tableRef struct{ shard, db int }
 
-var txns = sync.Pool{New: func() any { return &Txn{lane: nextLane()} }}
+// makeTxn makes a transaction of e for its pool.
+func (e *Engine) makeTxn() any {
+	t, lanes := &Txn{e: e, counts: e.stats.owned.take()}, e.stats.owned
+	t.keys.e = e
+	runtime.AddCleanup(t, lanes.give, t.counts)
+	return t
+}
 
 func (e *Engine) newTxn(s *Session, db int) *Txn {
-	t := txns.Get().(*Txn)
-	if t.e != e { // a plain call has left them
-		t.e, t.counts, t.keys.e = e, &e.stats.lane[t.lane], e
-	}
-	if t.s != s {
-		t.s = s
-	}
-	t.callFlags = callFlags{}
-	t.db, t.dirty, t.hits, t.misses = db, 0, 0, 0
+	t := e.txns.Get().(*Txn)
+	t.open(s, db)
+	return t
+}
+
+// open begins a transaction of its own. It is inlined.
+func (t *Txn) open(s *Session, db int) {
+	t.s, t.db, t.callFlags = s, db, callFlags{}
+	t.dirty, t.hits, t.misses = 0, 0, 0
 	k := &t.keys
 	k.db, k.list, k.hint, k.all, k.excl = db, k.list[:0], 0, false, false
-	return t
 }
 
 // free returns t to the pool.
 func (t *Txn) free() {
-	t.keys.reset(nil, 0)
-	t.e, t.s, t.now, t.held, t.end, t.changes = nil, nil, 0, lockSet{}, 0, 0
+	t.keys.reset(t.e, 0)
+	t.s, t.now, t.held, t.end, t.changes = nil, 0, lockSet{}, 0, 0
 	if t.outer {
 		t.outer, t.undo, t.only, t.named, t.plan, t.mark, t.marks = false, false, false, nil, nil, mark{}, nil
 		clear(t.ownNames)
@@ -122,7 +126,7 @@ func (t *Txn) free() {
 		t.unstage(0)
 	}
 	t.resetBatch()
-	txns.Put(t)
+	t.e.txns.Put(t)
 }
 
 // resetBatch forgets the effects.
@@ -153,8 +157,13 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 		if o.Flags&DenyOOM != 0 && !s.e.makeRoom() {
 			return nil, ErrOOM
 		}
-		t = s.e.newTxn(s, s.DB)
-		t.write = o.Flags&Write != 0
+		t = s.e.txns.Get().(*Txn)
+		// One flag at a time: a struct of them would be copied as a word, which waits
+		// for all its bytes to be stored, longer than the lookup takes.
+		t.open(s, s.DB)
+		t.write, t.excl = o.Flags&Write != 0, o.Flags&(Write|MayBlock) != 0
+		t.reading, t.keeps = o.Flags&ReadOnly != 0, keeps
+		return t, nil
 	case o.Flags&Write != 0 && !t.write:
 		return nil, ErrInView
 	default:
@@ -169,43 +178,38 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 
 // lock takes the shards of t.keys or, inside a larger transaction, checks that
 // it has them. When it fails t is gone.
+//
+// Most commands have one key, and nothing about the engine is out of the ordinary:
+// they are dealt with here.
 func (t *Txn) lock(o *Spec) error {
+	if e := t.e; len(t.keys.list) == 1 && !t.keys.all && !t.outer && o.Flags&OnSnapshot == 0 &&
+		!checks && e.open.n.Load() == 0 { // else this goroutine may be inside an Update: it must not wait
+		k := &t.keys.list[0]
+		i := k.shard()
+		sh := &e.shards[i]
+		if !t.excl && k.mode == modeRead {
+			sh.mu.RLock()
+			if e.state&^stateListening == 0 {
+				t.held.read = 1 << i
+				return nil
+			}
+			sh.mu.RUnlock()
+		} else {
+			sh.mu.Lock()
+			if e.state&^stateListening == 0 && len(sh.waiters) == 0 && !e.stats.broken.Load() {
+				t.held.write = 1 << i
+				return nil
+			}
+			sh.mu.Unlock()
+		}
+	}
 	switch {
 	case t.outer:
 		return t.inside()
 	case o.Flags&OnSnapshot != 0:
 		return t.freeze()
-	case len(t.keys.list) == 1 && !t.keys.all && t.lockOne(&t.keys.list[0]):
-		return nil
 	}
 	return t.acquire(t.keys.locks(false))
-}
-
-// lockOne takes the shard of a command's only key, unless something is out of
-// the ordinary. It is acquire for most commands.
-func (t *Txn) lockOne(k *keyRef) bool {
-	e := t.e
-	if checks || e.open.n.Load() != 0 {
-		return false // this goroutine may be inside an Update: it must not wait
-	}
-	i := k.shard()
-	sh := &e.shards[i]
-	if !t.excl && k.mode == modeRead {
-		sh.mu.RLock()
-		if e.state&^stateListening == 0 {
-			t.held.read = 1 << i
-			return true
-		}
-		sh.mu.RUnlock()
-		return false
-	}
-	sh.mu.Lock()
-	if e.state&^stateListening == 0 && len(sh.waiters) == 0 && !e.stats.broken.Load() {
-		t.held.write = 1 << i
-		return true
-	}
-	sh.mu.Unlock()
-	return false
 }
 
 // inside checks a command that is part of a larger transaction.
@@ -340,6 +344,10 @@ func (t *Txn) need() (need uint64) {
 // has changed nothing.
 func (t *Txn) ran(o *Spec, err error) error {
 	t.done = true
+	if err == nil && !checks {
+		t.count(o, nil)
+		return nil
+	}
 	if err != nil {
 		if t.dirty != 0 && !t.undo {
 			t.e.broke()
@@ -357,7 +365,22 @@ func (t *Txn) ran(o *Spec, err error) error {
 // over ends a call. Deferred, it also sees the panics.
 func (t *Txn) over() {
 	if t.done && t.plain() {
-		t.leavePlain()
+		if t.changes != 0 {
+			t.countPlain()
+		}
+		if one := t.held.read; t.held.write == 0 && one&(one-1) == 0 && one != 0 { // most reads
+			t.e.shards[bits.TrailingZeros64(one)].mu.RUnlock()
+		} else {
+			t.e.unlock(t.held)
+		}
+		t.now, t.held = 0, lockSet{} // the rest is as it was
+		if t.block.keys != nil {
+			t.block = blockRequest{}
+		}
+		if cap(t.keys.list) > 1<<10 {
+			t.keys.list = nil
+		}
+		t.e.txns.Put(t)
 		return
 	}
 	if !t.done {
@@ -378,25 +401,14 @@ func (t *Txn) plain() bool {
 	return !t.outer && t.expired == nil && t.frozen == nil && len(t.wrote)|len(t.log)|len(t.touched)|t.effects|len(t.events) == 0
 }
 
-// leavePlain is leave for a plain call, which left most of t as it was.
-func (t *Txn) leavePlain() {
-	if t.changes != 0 {
-		if t.inPlace != nil {
-			t.inPlace.Compact()
-			t.inPlace = nil
-		}
-		t.e.shards[bits.TrailingZeros64(t.held.write)].changes += int64(t.changes)
-		t.changes = 0
+// countPlain settles what a plain call wrote in place.
+func (t *Txn) countPlain() {
+	if t.inPlace != nil {
+		t.inPlace.Compact()
+		t.inPlace = nil
 	}
-	t.e.unlock(t.held)
-	t.now, t.held = 0, lockSet{}
-	if t.block.keys != nil {
-		t.block = blockRequest{}
-	}
-	if cap(t.keys.list) > 1<<10 {
-		t.keys.list = nil
-	}
-	txns.Put(t)
+	t.e.shards[bits.TrailingZeros64(t.held.write)].changes += int64(t.changes)
+	t.changes = 0
 }
 
 // finish makes what t did known, serves the waiters and drops the locks.
@@ -461,7 +473,7 @@ func (t *Txn) commit() {
 // housekeeping.
 func (e *Engine) settle(w tableRef) {
 	sh := &e.shards[w.shard]
-	tab, n := sh.tables[w.db], 0
+	tab, n := e.tables[w.db][w.shard], 0
 	var keys, expiring int64
 	if tab != nil {
 		tab.Compact()
@@ -548,7 +560,7 @@ func (u *undo) rollback(e *Engine) {
 		u.rollbackTables(e)
 		return
 	}
-	tab := e.shards[u.at.shard()].tables[u.at.db]
+	tab := e.tables[u.at.db][u.at.shard()]
 	now := tab.Find(u.at.hash, u.at.key)
 	if u.inPlace {
 		tab.SetExpireAt(now, u.expireAt)

@@ -206,7 +206,7 @@ func (t *Txn) serve() {
 			}
 			served, touched := t.serveOne(w, k)
 			ready = append(ready, touched...)
-			if tab := sh.tables[k.db]; served && w.err == nil && (tab == nil || tab.Find(k.hash, k.key) == 0) {
+			if tab := t.e.tables[k.db][k.shard()]; served && w.err == nil && (tab == nil || tab.Find(k.hash, k.key) == 0) {
 				break // nothing is left for those behind
 			}
 		}

@@ -93,8 +93,12 @@ func (e *entry) expireAt() int64 { return int64(e.expHi)<<32 | int64(e.expLo) }
 
 func (e *entry) setExpireAt(ms int64) { e.expHi, e.expLo = uint16(ms>>32), uint32(ms) }
 
-// bytes are the n bytes at offset off behind the header.
+// bytes are the n bytes at offset off behind the header. None are nowhere: behind the
+// last slot of a chunk is memory of somebody else, which a pointer would hold.
 func (e *entry) bytes(off, n int) []byte {
+	if n == 0 {
+		return nil
+	}
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(e), granule+off)), n)
 }
 
@@ -129,6 +133,34 @@ func (v *View) stubKey(e *entry) string {
 	}
 	return v.object(e.index()).obj.(*long).key
 }
+
+// An Entry is an entry that was looked up, so that several things about it can be
+// read without finding it anew. It is good as long as what is borrowed from it.
+type Entry struct{ e *entry }
+
+// At returns the entry that a handle names.
+func (v *View) At(h Handle) Entry { return Entry{v.at(h)} }
+
+// ExpireAt is View.ExpireAt.
+func (e Entry) ExpireAt() int64 { return e.e.expireAt() }
+
+// Form is View.Form.
+func (e Entry) Form() Form { return e.e.form() }
+
+// Flat returns the payload that lies in the slot; ok is false for an entry that has
+// it elsewhere, or is an object.
+func (e Entry) Flat() (payload string, ok bool) {
+	if e.e.is() != flat {
+		return "", false
+	}
+	return borrow(e.e.bytes(int(e.e.klen), int(e.e.vlen))), true
+}
+
+// Clock is View.Clock.
+func (e Entry) Clock() uint32 { return atomic.LoadUint32(&e.e.clock) }
+
+// SetClock is View.SetClock.
+func (e Entry) SetClock(c uint32) { atomic.StoreUint32(&e.e.clock, c) }
 
 // Key returns the key of an entry. It is borrowed: it is good until the caller
 // lets go of the lock, or of the snapshot, and never after Retire.
