@@ -122,17 +122,17 @@ var opPFAdd = add(&op[pfAddArgs, bool]{
 		if err != nil && err != ErrNil {
 			return false, err
 		}
-		changed := err == ErrNil
-		e := editHLL(t, a.key, was)
-		for _, el := range a.elements {
-			more, err := e.add(hyperloglog.Hash(el))
-			if err != nil {
+		elements := a.elements
+		if err == nil {
+			if elements, err = unknownTo(was.String(), elements); err != nil || len(elements) == 0 {
 				return false, err
 			}
-			changed = changed || more
 		}
-		if !changed {
-			return false, nil
+		e := editHLL(t, a.key, was)
+		for _, el := range elements {
+			if _, err := e.add(hyperloglog.Hash(el)); err != nil {
+				return false, err
+			}
 		}
 		hyperloglog.Invalidate(e.h)
 		if t.Replicating() {
@@ -225,6 +225,21 @@ func countHLL(t *txn, key string) (int64, error) {
 func (c Commands) PFMerge(dest string, keys ...string) error {
 	_, err := opPFMerge.Do(c.s, pfMergeArgs{dest, keys})
 	return err
+}
+
+// unknownTo returns the elements from the first on that raises a register of h.
+func unknownTo(h string, elements []string) ([]string, error) {
+	for i, el := range elements {
+		index, value := hyperloglog.Hash(el)
+		was, err := hyperloglog.Get(h, index)
+		if err != nil {
+			return nil, errCorruptHLL
+		}
+		if was < value {
+			return elements[i:], nil
+		}
+	}
+	return nil, nil
 }
 
 type pfMergeArgs struct {

@@ -23,18 +23,23 @@ func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
 		t.mustHold(at)
 	}
 	tab := t.e.tables[at.db][i]
-	if tab == nil {
-		return nil, 0
+	if tab == nil || at.found != 0 {
+		if checks && tab != nil && tab.Find(at.hash, at.key) != at.found {
+			panic("engine: the entry that was found is not that of " + at.key)
+		}
+		return tab, at.found
 	}
 	h := tab.Find(at.hash, at.key)
 	if h != 0 {
-		if x := tab.ExpireAt(h); x != 0 && x <= t.Now() {
+		e := tab.At(h)
+		if x := e.ExpireAt(); x != 0 && x <= t.Now() {
 			t.meetExpired(at, tab, h)
 			return tab, 0
 		}
-		if fieldsMayExpire(Form(tab.Form(h))) {
-			return tab, t.lookFields(at, tab, h)
+		if fieldsMayExpire(Form(e.Form())) {
+			h = t.lookFields(at, tab, h)
 		}
+		at.found = h
 	}
 	return tab, h
 }
@@ -117,6 +122,7 @@ func (t *Txn) String(key string) (Str, error) {
 		if h := tab.Find(at.hash, key); h != 0 {
 			e := tab.At(h)
 			if s, flat := e.Flat(); flat && e.ExpireAt() == 0 && Form(e.Form()).Type() == TypeString {
+				at.found = h
 				if t.accessed(e); t.reading {
 					t.hits++
 				}

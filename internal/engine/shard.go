@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/larderdb/larder/internal/ds/hashtable"
 )
 
 const (
@@ -54,6 +56,10 @@ type keyRef struct {
 	mode mode
 
 	unwatched bool // touched in a way that is nothing to those who watch it
+
+	// The entry that lookup has found, 0 if none yet: it stays where it is until the
+	// transaction ends, or replaces it. Only those in a KeySet know it.
+	found hashtable.Handle
 }
 
 func (k *keyRef) shard() int { return int(k.hash >> (64 - shardLog)) }
@@ -112,7 +118,7 @@ func (k *KeySet) add(key string, m mode) {
 		k.list = append(k.list, keyRef{})
 	}
 	r := &k.list[len(k.list)-1] // filled in place: see ref
-	r.db, r.key, r.hash, r.mode = k.db, key, maphash.String(k.e.seed, key), m
+	r.db, r.key, r.hash, r.mode, r.found = k.db, key, maphash.String(k.e.seed, key), m, 0
 }
 
 func (k *KeySet) reset(e *Engine, db int) {

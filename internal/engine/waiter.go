@@ -236,6 +236,9 @@ func (t *Txn) serveOne(w *waiter, k *keyRef) (served bool, touched []keyRef) {
 	wt := t.e.newTxn(t.s, w.db)
 	wt.now, wt.held, wt.excl, wt.write, wt.woken = t.now, t.held, true, true, k
 	wt.keys.list = append(wt.keys.list, w.keys...)
+	for i := range wt.keys.list {
+		wt.keys.list[i].found = 0 // when it began to wait
+	}
 	defer func() {
 		if p := recover(); p != nil { // the waiter's, not the writer's
 			wt.outer = true

@@ -125,7 +125,8 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 // transaction's scratch, empty where there is no such key. The Effect writes them
 // back as a value of that form, in place where it may, and deletes a collection
 // without an element. What the command borrowed from the value stays as it was. A
-// value too long to be flat is turned into an object instead (SetObject).
+// value too long to be flat is turned into an object instead (SetObject). One of few
+// but long elements keeps its form.
 func (t *Txn) EditFlat(key string, form Form) *[]byte {
 	at := t.ref(t.db, key)
 	for i := range t.staged {
@@ -137,6 +138,7 @@ func (t *Txn) EditFlat(key string, form Form) *[]byte {
 	if tab, h := t.lookup(at); h != 0 {
 		t.touch(tab, h)
 		*b = append(*b, tab.Bytes(h)...)
+		form = form.stays(Form(tab.Form(h)))
 	}
 	st := t.stage(at, stageFlat)
 	st.buf, st.form, st.expireAt = b, form, KeepTTL
@@ -399,9 +401,11 @@ func (t *Txn) overwrite(st *stage) bool {
 	if checks {
 		t.mustHold(at)
 	}
-	h := tab.Find(at.hash, at.key)
+	h := at.found
 	if h == 0 {
-		return false
+		if h = tab.Find(at.hash, at.key); h == 0 {
+			return false
+		}
 	}
 	e := tab.At(h)
 	if e.ExpireAt() != 0 || fieldsMayExpire(Form(e.Form())) || !tab.Overwrite(h, st.flat, hashtable.Form(st.form), 0) {
@@ -471,6 +475,7 @@ func expireOf(tab *hashtable.Table, h hashtable.Handle) int64 {
 // the end of the transaction, or put back.
 func (t *Txn) publish(at *keyRef, tab *hashtable.Table, old, now hashtable.Handle) {
 	tab.Publish(at.hash, old, now)
+	at.found = now
 	t.log = append(t.log, undo{at: *at, old: old, tab: tab})
 	t.wroteTo(at)
 }

@@ -100,7 +100,7 @@ func Get(s string, index int) (uint8, error) {
 	if IsDense(s) {
 		return getDense(s[header:], index), nil
 	}
-	r, ok := locate(s, index)
+	r, _, ok := locate(s, index)
 	if !ok {
 		return 0, ErrCorrupt
 	}

@@ -63,18 +63,30 @@ func runs(s string) iter.Seq[run] {
 	}
 }
 
-// locate finds the run that a register belongs to.
-func locate(s string, index int) (r run, ok bool) {
-	for first, p := 0, header; p < len(s); p += r.width {
-		if r = readRun(s, p); r.bad {
-			return r, false
+// locate finds the run that a register belongs to, and where the run before it
+// begins, or the first where there is none before.
+func locate(s string, index int) (r run, before int, ok bool) {
+	before = header
+	for first, p := 0, header; p < len(s); {
+		// This is most of what adding to a sparse one costs.
+		n, width := int(s[p]&0x3f)+1, 1
+		switch b := s[p]; {
+		case b&0x80 != 0:
+			n = int(b&3) + 1
+		case b&0x40 != 0 && p+1 < len(s):
+			n, width = int(b&0x3f)<<8+int(s[p+1])+1, 2
+		case b&0x40 != 0:
+			return r, 0, false
 		}
-		r.first = first
-		if first += r.n; index < first {
-			return r, true
+		if first += n; index < first {
+			r = readRun(s, p)
+			r.first = first - n
+			return r, before, true
 		}
+		before = p
+		p += width
 	}
-	return r, false
+	return r, 0, false
 }
 
 func appendZeros(b []byte, n int) []byte {
@@ -103,22 +115,9 @@ func addSparse(h []byte, index int, value uint8, limit int) ([]byte, bool, error
 	if value > maxSparse {
 		return h, false, errFull
 	}
-	s := text(h)
-	from, r := header, run{} // from: the run before r, where joining begins
-	for first, p := 0, header; ; p += r.width {
-		if p >= len(s) {
-			return h, false, ErrCorrupt
-		}
-		if p > header {
-			from = r.at
-		}
-		if r = readRun(s, p); r.bad {
-			return h, false, ErrCorrupt
-		}
-		r.first = first
-		if first += r.n; index < first {
-			break
-		}
+	r, before, ok := locate(text(h), index)
+	if !ok {
+		return h, false, ErrCorrupt
 	}
 	if r.value >= value {
 		return h, false, nil
@@ -135,7 +134,7 @@ func addSparse(h []byte, index int, value uint8, limit int) ([]byte, bool, error
 		}
 		h = slices.Replace(h, r.at, r.at+r.width, b...)
 	}
-	h = join(h, from)
+	h = join(h, before) // where Redis begins to look
 	Invalidate(h)
 	return h, true, nil
 }

@@ -94,6 +94,33 @@ func (l *List) newNode(s string, plain bool) *node {
 	return &node{owner: l.owner, buf: lp, count: 1}
 }
 
+// endNode returns a node with one element, to be linked at an end of the list beyond
+// a full node of size bytes. It is likely to become as long, so it gets that room at
+// once: a buffer that doubles leaves as much garbage as it holds in the end. Where an
+// end moves to and fro over the border of a node, the buffer of the one that went
+// serves the next.
+func (l *List) endNode(s string, front bool, size int) *node {
+	e := listpack.Encode(s)
+	total := noBytes + e.Size()
+	room := max(min(size+size/16, l.target()), total)
+	buf := l.spare
+	if cap(buf) < room {
+		buf = make([]byte, 0, room)
+	}
+	l.spare = nil
+	n := &node{owner: l.owner, count: 1}
+	if front {
+		n.buf = buf[:cap(buf)]
+		n.off = uint32(cap(buf) - total)
+	} else {
+		n.buf = buf[:total]
+	}
+	lp := n.lp()
+	e.Put(lp[header:])
+	lp[total-1] = 0xFF
+	return n
+}
+
 // roomFor returns the length of a buffer for total bytes that is likely to be added
 // to.
 func (l *List) roomFor(total int) int {

@@ -18,6 +18,7 @@ const (
 // List is a list: see the package's documentation.
 type List struct {
 	shared atomic.Bool // with a clone: nothing is ours until own
+	spare  []byte      // the buffer of the last end node that went; see endNode
 	state
 }
 
@@ -74,7 +75,7 @@ func (l *List) own() {
 }
 
 // Size is the memory that the list takes, in bytes, in O(1).
-func (l *List) Size() int { return listBytes + l.bytes }
+func (l *List) Size() int { return listBytes + l.bytes + cap(l.spare) }
 
 // Len is the number of elements.
 func (l *List) Len() int { return l.len }
@@ -180,7 +181,11 @@ func (l *List) Push(front bool, s string, large int) {
 			n.trim()
 			l.bytes += n.bytes()
 		}
-		l.link(&c, l.newNode(s, len(s) >= large), !front)
+		if len(s) >= large || n.plain {
+			l.link(&c, l.newNode(s, len(s) >= large), !front)
+		} else {
+			l.link(&c, l.endNode(s, front, n.size()), !front)
+		}
 		return
 	}
 	e := listpack.Encode(s)
@@ -224,8 +229,10 @@ func (l *List) Peek(front bool) listpack.Value {
 func (l *List) Pop(front bool) {
 	l.own()
 	c := l.outer(front)
-	if c.node().count == 1 {
-		l.unlink(&c)
+	if n := c.node(); n.count == 1 {
+		if l.unlink(&c); n.owner == l.owner && n.raw == 0 && !n.plain {
+			l.spare = n.buf[:0]
+		}
 		return
 	}
 	n := l.edit(&c)
