@@ -104,6 +104,10 @@ func dump(db *larder.DB) string {
 			case "list":
 				all, _ := snap.DB(n).LRange(e.Key, 0, -1)
 				e.Value = fmt.Sprintf("%q", all)
+			case "set":
+				all, _ := snap.DB(n).SMembers(e.Key)
+				slices.Sort(all)
+				e.Value = fmt.Sprintf("%q", all)
 			case "zset":
 				all, _ := snap.DB(n).ZRangeArgs(larder.ZRangeArgs{Key: e.Key, Stop: -1})
 				e.Value = fmt.Sprint(all)

@@ -179,6 +179,49 @@ func (m *Multi) FlushDB() Result[struct{}] {
 	return queueOnly(m, func(c Commands) error { return c.FlushDB() })
 }
 
+// GeoAdd queues Commands.GeoAdd.
+func (m *Multi) GeoAdd(key string, locations ...GeoLocation) Result[int64] {
+	locations = slices.Clone(locations)
+	return queue(m, func(c Commands) (int64, error) { return c.GeoAdd(key, locations...) })
+}
+
+// GeoAddArgs queues Commands.GeoAddArgs.
+func (m *Multi) GeoAddArgs(a GeoAddArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.GeoAddArgs(a) })
+}
+
+// GeoDist queues Commands.GeoDist.
+func (m *Multi) GeoDist(key, member1, member2 string, unit GeoUnit) Result[float64] {
+	return queue(m, func(c Commands) (float64, error) { return c.GeoDist(key, member1, member2, unit) })
+}
+
+// GeoHash queues Commands.GeoHash.
+func (m *Multi) GeoHash(key string, members ...string) Result[[]string] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) ([]string, error) { return c.GeoHash(key, members...) })
+}
+
+// GeoPos queues Commands.GeoPos.
+func (m *Multi) GeoPos(key string, members ...string) Result[[]MaybeGeoPos] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) ([]MaybeGeoPos, error) { return c.GeoPos(key, members...) })
+}
+
+// GeoSearch queues Commands.GeoSearch.
+func (m *Multi) GeoSearch(a GeoSearchArgs) Result[[]GeoResult] {
+	return queue(m, func(c Commands) ([]GeoResult, error) { return c.GeoSearch(a) })
+}
+
+// GeoSearchStore queues Commands.GeoSearchStore.
+func (m *Multi) GeoSearchStore(dst string, a GeoSearchArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.GeoSearchStore(dst, a) })
+}
+
+// GeoSearchStoreDist queues Commands.GeoSearchStoreDist.
+func (m *Multi) GeoSearchStoreDist(dst string, a GeoSearchArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.GeoSearchStoreDist(dst, a) })
+}
+
 // Get queues Commands.Get.
 func (m *Multi) Get(key string) Result[string] {
 	return queue(m, func(c Commands) (string, error) { return c.Get(key) })
@@ -570,6 +613,106 @@ func (m *Multi) RenameNX(from, to string) Result[bool] {
 	return queue(m, func(c Commands) (bool, error) { return c.RenameNX(from, to) })
 }
 
+// SAdd queues Commands.SAdd.
+func (m *Multi) SAdd(key string, members ...string) Result[int64] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) (int64, error) { return c.SAdd(key, members...) })
+}
+
+// SCard queues Commands.SCard.
+func (m *Multi) SCard(key string) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.SCard(key) })
+}
+
+// SDiff queues Commands.SDiff.
+func (m *Multi) SDiff(keys ...string) Result[[]string] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) ([]string, error) { return c.SDiff(keys...) })
+}
+
+// SDiffStore queues Commands.SDiffStore.
+func (m *Multi) SDiffStore(dst string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.SDiffStore(dst, keys...) })
+}
+
+// SInter queues Commands.SInter.
+func (m *Multi) SInter(keys ...string) Result[[]string] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) ([]string, error) { return c.SInter(keys...) })
+}
+
+// SInterCard queues Commands.SInterCard.
+func (m *Multi) SInterCard(limit int64, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.SInterCard(limit, keys...) })
+}
+
+// SInterStore queues Commands.SInterStore.
+func (m *Multi) SInterStore(dst string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.SInterStore(dst, keys...) })
+}
+
+// SIsMember queues Commands.SIsMember.
+func (m *Multi) SIsMember(key, member string) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.SIsMember(key, member) })
+}
+
+// SMIsMember queues Commands.SMIsMember.
+func (m *Multi) SMIsMember(key string, members ...string) Result[[]bool] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) ([]bool, error) { return c.SMIsMember(key, members...) })
+}
+
+// SMembers queues Commands.SMembers.
+func (m *Multi) SMembers(key string) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.SMembers(key) })
+}
+
+// SMove queues Commands.SMove.
+func (m *Multi) SMove(source, destination, member string) Result[bool] {
+	return queue(m, func(c Commands) (bool, error) { return c.SMove(source, destination, member) })
+}
+
+// SPop queues Commands.SPop.
+func (m *Multi) SPop(key string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.SPop(key) })
+}
+
+// SPopN queues Commands.SPopN.
+func (m *Multi) SPopN(key string, n int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.SPopN(key, n) })
+}
+
+// SRandMember queues Commands.SRandMember.
+func (m *Multi) SRandMember(key string) Result[string] {
+	return queue(m, func(c Commands) (string, error) { return c.SRandMember(key) })
+}
+
+// SRandMemberN queues Commands.SRandMemberN.
+func (m *Multi) SRandMemberN(key string, n int64) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.SRandMemberN(key, n) })
+}
+
+// SRem queues Commands.SRem.
+func (m *Multi) SRem(key string, members ...string) Result[int64] {
+	members = slices.Clone(members)
+	return queue(m, func(c Commands) (int64, error) { return c.SRem(key, members...) })
+}
+
+// SUnion queues Commands.SUnion.
+func (m *Multi) SUnion(keys ...string) Result[[]string] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) ([]string, error) { return c.SUnion(keys...) })
+}
+
+// SUnionStore queues Commands.SUnionStore.
+func (m *Multi) SUnionStore(dst string, keys ...string) Result[int64] {
+	keys = slices.Clone(keys)
+	return queue(m, func(c Commands) (int64, error) { return c.SUnionStore(dst, keys...) })
+}
+
 // Set queues Commands.Set.
 func (m *Multi) Set(key, value string) Result[struct{}] {
 	return queueOnly(m, func(c Commands) error { return c.Set(key, value) })
@@ -609,6 +752,21 @@ func (m *Multi) SetNX(key, value string, ttl time.Duration) Result[bool] {
 // SetRange queues Commands.SetRange.
 func (m *Multi) SetRange(key string, offset int64, value string) Result[int64] {
 	return queue(m, func(c Commands) (int64, error) { return c.SetRange(key, offset, value) })
+}
+
+// Sort queues Commands.Sort.
+func (m *Multi) Sort(a SortArgs) Result[[]string] {
+	return queue(m, func(c Commands) ([]string, error) { return c.Sort(a) })
+}
+
+// SortGet queues Commands.SortGet.
+func (m *Multi) SortGet(a SortArgs) Result[[]Maybe] {
+	return queue(m, func(c Commands) ([]Maybe, error) { return c.SortGet(a) })
+}
+
+// SortStore queues Commands.SortStore.
+func (m *Multi) SortStore(dst string, a SortArgs) Result[int64] {
+	return queue(m, func(c Commands) (int64, error) { return c.SortStore(dst, a) })
 }
 
 // StrLen queues Commands.StrLen.

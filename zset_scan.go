@@ -126,7 +126,7 @@ func zscan(t *txn, a zscanArgs) (r zscanReply, err error) {
 	}
 	var b []byte
 	seen := int64(0)
-	r.cursor, r.small = a.cursor, items.Big() == nil
+	r.cursor, r.small = a.cursor, items.Small()
 	// Empty buckets count too, ten to a member asked for: a set that was large once
 	// does not hold the lock for long.
 	for steps := int64(0); ; steps++ {

@@ -187,12 +187,14 @@ func (a *zsetsArgs) parse(p *args, name string, opts zoption) {
 	}
 }
 
-// A zinput is one of the sets.
+// A zinput is one of the sets: a sorted one, or one whose scores are all 1.
 type zinput struct {
-	items  orderedset.Items
-	n      int
-	weight float64
-	at     int // its place among the keys
+	items   orderedset.Items
+	members engine.Members
+	plain   bool // members, and no items
+	n       int
+	weight  float64
+	at      int // its place among the keys
 }
 
 // inputs returns the sets at the keys.
@@ -200,16 +202,19 @@ func (a *zsetsArgs) inputs(t *txn) ([]zinput, error) {
 	in := make([]zinput, len(a.keys))
 	for i, key := range a.keys {
 		v, ok := t.Value(key)
-		in[i].weight, in[i].at = 1, i
+		z := &in[i]
+		z.weight, z.at = 1, i
 		if a.weights != nil {
-			in[i].weight = a.weights[i]
+			z.weight = a.weights[i]
 		}
-		switch {
-		case !ok:
-		case v.Type() == engine.TypeZSet:
-			in[i].items, _ = v.ZItems()
-			in[i].n = in[i].items.Len()
-		default:
+		if !ok {
+			continue
+		}
+		if z.items, ok = v.ZItems(); ok {
+			z.n = z.items.Len()
+		} else if z.members, z.plain = v.Members(); z.plain {
+			z.n = z.members.Len()
+		} else {
 			return nil, ErrWrongType
 		}
 	}
@@ -219,6 +224,9 @@ func (a *zsetsArgs) inputs(t *txn) ([]zinput, error) {
 // score returns the score of a member, times the weight; a product that is none
 // stays so.
 func (z *zinput) score(member string) (float64, bool) {
+	if z.plain {
+		return z.weight, z.members.Has(member)
+	}
 	s, ok := z.items.Score(member)
 	return s * z.weight, ok
 }
@@ -226,6 +234,15 @@ func (z *zinput) score(member string) (float64, bool) {
 // each calls f for the members, with their weighted scores, until it says no.
 func (z *zinput) each(f func(member string, score float64) bool) {
 	var b []byte
+	if z.plain {
+		for m := range z.members.All() {
+			b = m.Append(b[:0])
+			if !f(bytesAsString(b), z.weight) {
+				return
+			}
+		}
+		return
+	}
 	// As in Redis from the last to the first.
 	for it := range z.items.Descend(z.n - 1) {
 		b = it.Member.Append(b[:0])

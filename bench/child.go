@@ -16,6 +16,7 @@ var children = map[string]func(args []byte) (any, error){
 	"memory":    child(measureMemory),
 	"pauses":    child(measurePauses),
 	"streams":   child(measureStreams),
+	"types":     child(measureTypes),
 	"txn":       child(measureTxn),
 }
 

@@ -57,6 +57,7 @@ var sections = []section{
 	{"network", network},
 	{"transactions", transactions},
 	{"streams", streams},
+	{"types", types},
 }
 
 func main() {

@@ -20,6 +20,9 @@ type foundKey struct {
 // findKeys returns the keys among the words of a command that spec describes;
 // not ok where a spec does not fit the words.
 func findKeys(spec *engine.Spec, words [][]byte) (keys []foundKey, ok bool) {
+	if of := keysByHand[spec.Lower()]; of != nil {
+		return of(spec, words), true
+	}
 	for i := range spec.Keys {
 		k := &spec.Keys[i]
 		if hasWord(k.Flags, "NOT_KEY") {
@@ -105,6 +108,30 @@ var variableFlags = map[string]func(words [][]byte) string{
 			}
 		}
 		return "OW UPDATE"
+	},
+}
+
+// keysByHand finds the keys of commands of which the specs do not say where all are, as
+// far as words can.
+var keysByHand = map[string]func(spec *engine.Spec, words [][]byte) []foundKey{
+	"sort": func(spec *engine.Spec, words [][]byte) []foundKey {
+		keys := []foundKey{{words[1], spec.Keys[0].Flags}}
+		for i := 2; i < len(words); i++ {
+			switch strings.ToLower(string(words[i])) {
+			case "limit":
+				i += 2
+			case "get", "by":
+				i++
+			case "store":
+				if i+1 < len(words) { // the last one counts
+					keys = append(keys[:1], foundKey{words[i+1], spec.Keys[2].Flags})
+				}
+			}
+		}
+		return keys
+	},
+	"sort_ro": func(spec *engine.Spec, words [][]byte) []foundKey {
+		return []foundKey{{words[1], spec.Keys[0].Flags}}
 	},
 }
 

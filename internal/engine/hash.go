@@ -2,8 +2,10 @@ package engine
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/larderdb/larder/internal/ds/hashfields"
+	"github.com/larderdb/larder/internal/ds/hashtable"
 	"github.com/larderdb/larder/internal/ds/listpack"
 )
 
@@ -21,8 +23,11 @@ func (h *Hash) Form() Form { return HashHashtable }
 // Clone returns a copy, in O(1).
 func (h *Hash) Clone() Object { return &Hash{h.Table.Clone(), h.told} }
 
+// hashSize is what a big hash takes without its fields and its index.
+const hashSize = int(unsafe.Sizeof(Hash{}) + unsafe.Sizeof(hashfields.Table{}) + unsafe.Sizeof(hashtable.Table{}))
+
 // Size is the memory that the hash takes, in bytes.
-func (h *Hash) Size() int { return h.Memory() }
+func (h *Hash) Size() int { return hashSize + h.Memory() }
 
 // Empty reports whether there is no field.
 func (h *Hash) Empty() bool { return h.Len() == 0 }
@@ -31,7 +36,7 @@ func (h *Hash) Empty() bool { return h.Len() == 0 }
 // for a value of another type.
 func (v Value) Fields(now int64) (f hashfields.View, ok bool) {
 	switch v.Form {
-	case HashListpack:
+	case HashListpack, HashLong:
 		return hashfields.Small(v.Flat, hashfields.Pairs, now), true
 	case HashListpackEx:
 		return hashfields.Small(v.Flat, hashfields.Triples, now), true
@@ -67,6 +72,7 @@ type HashEdit struct {
 	at   *keyRef
 	buf  *[]byte // of a small one
 	step int
+	form Form // of a small one
 	big  *Hash
 
 	maxFields int
@@ -88,15 +94,26 @@ func (t *Txn) EditHash(key string, fields hashfields.View, expires bool) (e Hash
 	switch {
 	case e.step == hashfields.Triples:
 		e.buf = t.EditFlat(key, HashListpackEx)
-	case expires:
-		e.step = hashfields.Triples
-		e.buf = t.EditFlat(key, HashListpackEx)
-		*e.buf = hashfields.ToTriples(*e.buf)
 	default:
 		e.step = hashfields.Pairs
 		e.buf = t.EditFlat(key, HashListpack)
 	}
+	e.form = t.stagedForm(e.at)
+	if expires && e.step == hashfields.Pairs {
+		e.becomeTriples()
+	}
 	return e
+}
+
+// becomeTriples makes room for times of expiry, which long fields have in a table only.
+func (e *HashEdit) becomeTriples() {
+	if e.form == HashLong {
+		e.grow()
+		return
+	}
+	e.step, e.form = hashfields.Triples, HashListpackEx
+	*e.buf = hashfields.ToTriples(*e.buf)
+	e.t.stageAs(e.at, HashListpackEx)
 }
 
 // Fields returns the fields as they are now. It is good until the next change.
@@ -110,8 +127,8 @@ func (e *HashEdit) Fields() hashfields.View {
 // Set writes a field, and reports whether it is new. One that was there keeps its
 // time of expiry with keep, else it does not expire any more.
 func (e *HashEdit) Set(field, value string, keep bool) (added bool) {
-	if e.big == nil && (len(field) > e.maxBytes || len(value) > e.maxBytes || !listpack.Fits(len(*e.buf), len(field)+len(value)+maxOverhead)) {
-		e.grow()
+	if e.big == nil && (len(field) > e.maxBytes || len(value) > e.maxBytes || e.form == HashLong || !listpack.Fits(len(*e.buf), len(field)+len(value)+maxOverhead)) {
+		e.lengthen(len(field) + len(value) + maxOverhead)
 	}
 	if e.big != nil {
 		return e.big.Set(field, value, keep)
@@ -121,6 +138,18 @@ func (e *HashEdit) Set(field, value string, keep bool) (added bool) {
 		e.grow()
 	}
 	return added
+}
+
+// lengthen makes room for some bytes of a field that is longer than the limit, or that
+// comes to such: among few long ones, or in a table.
+func (e *HashEdit) lengthen(size int) {
+	switch {
+	case e.step != hashfields.Pairs || !fitsLong(*e.buf, e.step, size, longMembers):
+		e.grow()
+	case e.form != HashLong:
+		e.form = HashLong
+		e.t.stageAs(e.at, HashLong)
+	}
 }
 
 // maxOverhead is more than what the three elements of a field take besides their

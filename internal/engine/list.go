@@ -205,8 +205,7 @@ func (e *ListEdit) Len() int { return e.View().Len() }
 // fits reports whether Redis would add an element to the list's only node, and it may
 // stay flat.
 func (e *ListEdit) fits(n, size int) bool {
-	lp := *e.buf
-	return n < e.large && len(lp)+size <= maxFlatList && quicklist.Within(e.fill, len(lp)+n+8, listpack.Len(lp)+1)
+	return FlatListHolds(*e.buf, n, size, e.fill, e.large)
 }
 
 // grow turns the flat list into a big one, in the place of what was staged.

@@ -256,7 +256,6 @@ func (e *SetEdit) Add(member string) {
 const (
 	smallMembers = 128
 	smallLength  = 64 // bytes of a member
-	longMembers  = 64
 	smallBytes   = smallMembers * (smallLength + 2)
 )
 
@@ -283,14 +282,8 @@ func (e *SetEdit) leaveIntset() {
 }
 
 func (e *SetEdit) setForm(f Form) {
-	e.form = f
-	if e.at == nil {
-		return
-	}
-	for i := range e.t.staged {
-		if st := &e.t.staged[i]; st.at == e.at && st.what == stageFlat {
-			st.form = f
-		}
+	if e.form = f; e.at != nil {
+		e.t.stageAs(e.at, f)
 	}
 }
 

@@ -42,7 +42,8 @@ func TypeNamed(name string) (t Type, ok bool) {
 type Form hashtable.Form
 
 // The forms. A set in a listpack answers "hashtable": Redis 7.0 has no other
-// encoding for small sets of strings.
+// encoding for small sets of strings. Nor has it a small form for few but long
+// elements, which lie in a listpack here and answer what they are there.
 const (
 	NoForm Form = iota
 	StringInt
@@ -59,6 +60,8 @@ const (
 	HashListpackEx // fields with times of expiry
 	HashHashtable
 	StreamNodes
+	ZSetLong // a listpack of few but long members
+	HashLong // a listpack of few but long fields or values
 )
 
 var forms = [...]struct {
@@ -72,6 +75,7 @@ var forms = [...]struct {
 	{TypeZSet, "listpack"}, {TypeZSet, "skiplist"},
 	{TypeHash, "listpack"}, {TypeHash, "listpackex"}, {TypeHash, "hashtable"},
 	{TypeStream, "stream"},
+	{TypeZSet, "skiplist"}, {TypeHash, "hashtable"},
 }
 
 // Type is the type that f encodes.

@@ -27,6 +27,8 @@ func (v Value) ZItems() (items orderedset.Items, ok bool) {
 	switch v.Form {
 	case ZSetListpack:
 		return orderedset.Flat(v.Flat), true
+	case ZSetLong:
+		return orderedset.Flat(v.Flat).AsLong(), true
 	case ZSetSkiplist:
 		return v.Obj.(*ZSet).Items(), true
 	}
@@ -54,6 +56,7 @@ type ZSetEdit struct {
 	t      *Txn
 	at     *keyRef
 	buf    *[]byte // of a small one
+	form   Form    // of a small one
 	big    *ZSet
 	limits orderedset.Limits
 }
@@ -70,6 +73,7 @@ func (t *Txn) EditZSet(key string) (e ZSetEdit) {
 	if e.buf = t.EditFlat(key, ZSetListpack); len(*e.buf) == 0 {
 		*e.buf = listpack.AppendNew(*e.buf)
 	}
+	e.form = t.stagedForm(e.at)
 	return e
 }
 
@@ -77,7 +81,7 @@ func (t *Txn) EditZSet(key string) (e ZSetEdit) {
 // whatever that holds, with Publish.
 func (t *Txn) NewZSet(key string) (e ZSetEdit) {
 	e.t, e.at, e.limits = t, t.ref(t.db, key), t.e.ZSetLimits()
-	e.buf = new([]byte)
+	e.buf, e.form = new([]byte), ZSetListpack
 	*e.buf = listpack.New(0)
 	return e
 }
@@ -88,18 +92,39 @@ func (e *ZSetEdit) Publish() {
 		e.t.SetObject(e.at.key, e.big, 0)
 		return
 	}
-	e.t.Set(e.at.key, borrow(*e.buf), ZSetListpack, 0)
+	e.t.Set(e.at.key, borrow(*e.buf), e.form, 0)
 }
 
 // SetZSet stages a sorted set, which must be shared with nobody, as the value of key:
 // as a small one, if it is. It never expires.
 func (t *Txn) SetZSet(key string, s *orderedset.Set) {
-	if lp, ok := s.AppendFlat(listpack.New(0), t.e.ZSetLimits()); ok {
+	limits := t.e.ZSetLimits()
+	lp, ok := s.AppendFlat(listpack.New(0), limits)
+	switch {
+	case ok:
 		t.Set(key, borrow(lp), ZSetListpack, 0)
-	} else {
+	case s.Len() <= min(limits.Entries, longZMembers) && fewLong(s):
+		lp, _ = s.AppendFlat(listpack.New(0), orderedset.Limits{Entries: longZMembers, Value: longBytes})
+		t.Set(key, borrow(lp), ZSetLong, 0)
+	default:
 		t.SetObject(key, &ZSet{s}, 0)
 	}
 }
+
+// fewLong reports whether the members of a set may lie flat although some are long.
+func fewLong(s *orderedset.Set) bool {
+	size := 0
+	for it := range s.Items().All() {
+		if size += it.Member.Len() + maxOverhead; isMinusZero(it.Score) || size > longBytes {
+			return false
+		}
+	}
+	return true
+}
+
+// isMinusZero reports whether a score is the zero below zero, which a listpack does
+// not tell from the other.
+func isMinusZero(score float64) bool { return score == 0 && math.Signbit(score) }
 
 // Put gives a member a score, and reports whether it is new.
 func (e *ZSetEdit) Put(member string, score float64) (added bool) {
@@ -111,6 +136,10 @@ func (e *ZSetEdit) Put(member string, score float64) (added bool) {
 		e.Add(member, score)
 		return true
 	}
+	if e.form == ZSetLong && isMinusZero(score) {
+		e.grow()
+		return e.big.Put(member, score)
+	}
 	// The limits are looked at when there are more members, not when one moves.
 	*e.buf = orderedset.FlatInsert(orderedset.FlatRemove(*e.buf, p), member, score)
 	return false
@@ -121,12 +150,27 @@ func (e *ZSetEdit) Add(member string, score float64) {
 	switch {
 	case e.big != nil:
 		e.big.Put(member, score)
-	case !orderedset.FlatFits(*e.buf, member, e.limits):
-		e.grow()
-		e.big.Put(member, score)
+	case e.form == ZSetLong || !orderedset.FlatFits(*e.buf, member, e.limits):
+		e.addLong(member, score)
 	default:
 		*e.buf = orderedset.FlatInsert(*e.buf, member, score)
 	}
+}
+
+// addLong adds a member that is longer than the limit, or that comes to such: among few
+// long ones, or to a big set.
+func (e *ZSetEdit) addLong(member string, score float64) {
+	most := min(e.limits.Entries, longZMembers)
+	if isMinusZero(score) || !fitsLong(*e.buf, 2, len(member)+maxOverhead, most) {
+		e.grow()
+		e.big.Put(member, score)
+		return
+	}
+	if e.form != ZSetLong {
+		e.form = ZSetLong
+		e.t.stageAs(e.at, ZSetLong)
+	}
+	*e.buf = orderedset.FlatInsert(*e.buf, member, score)
 }
 
 // grow makes a small set big: what is staged becomes an object.
@@ -189,5 +233,9 @@ func (e *ZSetEdit) Items() orderedset.Items {
 	if e.big != nil {
 		return e.big.Items()
 	}
-	return orderedset.Flat(borrow(*e.buf))
+	items := orderedset.Flat(borrow(*e.buf))
+	if e.form == ZSetLong {
+		items = items.AsLong()
+	}
+	return items
 }

@@ -17,11 +17,23 @@ type Item struct {
 // They borrow from the set, which must not change meanwhile.
 type Items struct {
 	flat []byte
+	long bool
 	big  *Set
 }
 
 // Flat returns the items of a small set, whose listpack is lp; "" has none.
 func Flat(lp string) Items { return Items{flat: unsafe.Slice(unsafe.StringData(lp), len(lp))} }
+
+// AsLong returns the items of a small set that Redis would not keep in a listpack, as
+// it has long members.
+func (x Items) AsLong() Items {
+	x.long = true
+	return x
+}
+
+// Small reports whether Redis would keep the set in a listpack, in which some scores
+// have another text.
+func (x Items) Small() bool { return x.big == nil && !x.long }
 
 // Items returns the items of a big set.
 func (s *Set) Items() Items { return Items{big: s} }
