@@ -18,7 +18,7 @@
 //
 // A family of commands is a file: kv.go and kv_edit.go have strings, keys.go,
 // expire.go and scan.go what goes for keys of any type, flush.go whole
-// databases, list.go and its like lists, hash.go and its like hashes, stream.go and stream_group.go and their like streams, zset.go and its like sorted sets, txn.go and
+// databases, list.go and its like lists, hash.go and its like hashes, stream.go and stream_group.go and their like streams, set.go and its like sets, zset.go and its like sorted sets, geo.go and geo_search.go places on the earth, sort.go SORT, txn.go and
 // multi.go transactions. Beside its typed method each command has its
 // entry in the table, which says how it is read from words, which keys it names,
 // what it does and how it answers. Both ways in meet there, so they cannot

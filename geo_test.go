@@ -236,6 +236,10 @@ func TestGeoLikeServer(t *testing.T) {
 		return want
 	}
 	pick := func(words ...string) string { return words[rnd.IntN(len(words))] }
+	searches := 700
+	if raceEnabled {
+		searches = 150
+	}
 	found, stored, scores, rounding := 0, 0, 0, 0
 	for _, n := range []int{30, 120, 600, 3000} {
 		both("FLUSHALL")
@@ -243,7 +247,7 @@ func TestGeoLikeServer(t *testing.T) {
 			lon, lat := geoWorld(rnd)
 			both("GEOADD", "g", exact(lon), exact(lat), fmt.Sprint("m", i))
 		}
-		for range 700 {
+		for range searches {
 			var search []string
 			if rnd.IntN(3) == 0 {
 				search = append(search, "FROMMEMBER", fmt.Sprint("m", rnd.IntN(n)))
