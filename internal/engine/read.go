@@ -183,8 +183,11 @@ func valueOf(tab *hashtable.Table, h hashtable.Handle) (v Value) {
 	if h == 0 {
 		return v
 	}
-	v.Form = Form(tab.Form(h))
-	if obj := tab.Object(h); obj != nil {
+	e := tab.At(h)
+	v.Form = Form(e.Form())
+	if flat, ok := e.Flat(); ok {
+		v.Flat = flat
+	} else if obj := tab.Object(h); obj != nil {
 		v.Obj = obj.(Object)
 	} else {
 		v.Flat = tab.Bytes(h)

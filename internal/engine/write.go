@@ -359,7 +359,12 @@ func (t *Txn) applyTo(st *stage, tab *hashtable.Table, h hashtable.Handle) {
 			t.remove(st.at, tab, h)
 			return
 		}
-		tab.SetObject(h, st.obj, st.obj.Size(), hashtable.Form(st.obj.Form()))
+		size, form := st.obj.Size(), hashtable.Form(st.obj.Form())
+		if tab.ObjectSize(h) == size && tab.Form(h) == form {
+			t.inPlace = tab // nothing to account for
+			return
+		}
+		tab.SetObject(h, st.obj, size, form)
 		t.wroteTo(st.at)
 	case stageObject:
 		if st.obj.Empty() {

@@ -258,6 +258,10 @@ func (t *Table) changeExpiry(h Handle, at int64) {
 	}
 }
 
+// ObjectSize returns the size that is accounted for the object of an entry that
+// NewObject made.
+func (v *View) ObjectSize(h Handle) int { return v.object(v.at(h).index()).size }
+
 // SetObject changes the object of an entry that NewObject made, its accounted
 // size and its form in place and returns true, if the entry is young. Else, and
 // for other entries, it changes nothing.
