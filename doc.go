@@ -16,10 +16,12 @@
 //	Multi     a queue of commands, run as one without rollback: DB.Multi
 //	TypedDB   values of a Go type, kept as strings
 //
-// A family of commands is a file: kv.go and kv_edit.go have strings, keys.go,
-// expire.go and scan.go what goes for keys of any type, flush.go whole
-// databases, list.go and its like lists, hash.go and its like hashes, stream.go and stream_group.go and their like streams, set.go and its like sets, zset.go and its like sorted sets, geo.go and geo_search.go places on the earth, sort.go SORT, txn.go and
-// multi.go transactions. Beside its typed method each command has its
+// A family of commands is a file, or some whose names begin alike: kv.go has strings,
+// bitmap.go and bitfield.go their bits, hll.go HyperLogLogs, list.go lists, hash.go
+// hashes, set.go sets, zset.go sorted sets, geo.go places on the earth, stream.go
+// streams. keys.go, expire.go, scan.go and sort.go have what goes for keys of any
+// type, flush.go whole databases, txn.go and multi.go transactions. Beside its typed
+// method each command has its
 // entry in the table, which says how it is read from words, which keys it names,
 // what it does and how it answers. Both ways in meet there, so they cannot
 // drift apart.
