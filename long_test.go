@@ -90,6 +90,12 @@ func TestLongElements(t *testing.T) {
 			}
 		}
 	}
+	// A time of expiry needs a listpack of its own, which long fields have none of either.
+	mine.Do("HSET", "long", "f", strings.Repeat("x", 65))
+	mine.Do("HEXPIRE", "long", "1000000", "FIELDS", "1", "f")
+	if enc, err := flat.ObjectEncoding("long"); enc != "hashtable" {
+		t.Errorf("a long field that expires makes a %s, %v, want a hashtable", enc, err)
+	}
 	for _, f := range []string{"z listpack", "z skiplist", "h listpack", "h listpackex", "h hashtable"} {
 		if !forms[f] {
 			t.Errorf("there never was a %s", f)

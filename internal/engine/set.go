@@ -86,10 +86,6 @@ func (m Members) Len() int {
 	return 0
 }
 
-// Ints reports whether all members are integers that lie in an intset, which is in
-// their order.
-func (m Members) Ints() bool { return m.form == SetIntset }
-
 // Big reports whether the members lie in a table.
 func (m Members) Big() bool { return m.form == SetHashtable }
 

@@ -9,13 +9,14 @@ const (
 	maxOffset  = 1 << 13
 
 	hashLog = 13
+
+	// Up to shortSrc bytes the table is a smaller one: to clear the other would cost
+	// more than all the rest.
+	shortSrc = 512
+	shortLog = 9
 )
 
-// table remembers, by a hash of three bytes, the last place they were seen at, plus
-// one.
-type table [1 << hashLog]uint32
-
-func hash(three uint32) uint32 { return three * 0x9E3779B1 >> (32 - hashLog) }
+func hash(three uint32, shift uint) uint32 { return three * 0x9E3779B1 >> shift }
 
 // three are the bytes at i as one number. There must be a fourth behind them.
 func three(src []byte, i int) uint32 { return binary.LittleEndian.Uint32(src[i:]) << 8 }
@@ -23,12 +24,23 @@ func three(src []byte, i int) uint32 { return binary.LittleEndian.Uint32(src[i:]
 // Append appends src, compressed, to dst. It gives up, and returns dst as it was
 // and false, where that takes more than limit bytes. src must be shorter than 4 GB.
 func Append(dst, src []byte, limit int) ([]byte, bool) {
-	var seen table
+	if len(src) <= shortSrc {
+		var seen [1 << shortLog]uint32
+		return appendWith(dst, src, limit, seen[:], 32-shortLog)
+	}
+	var seen [1 << hashLog]uint32
+	return appendWith(dst, src, limit, seen[:], 32-hashLog)
+}
+
+// appendWith is Append with a table that remembers, by a hash of three bytes, the
+// last place they were seen at, plus one.
+func appendWith(dst, src []byte, limit int, seen []uint32, shift uint) ([]byte, bool) {
 	start, literal, i := len(dst), 0, 0
 	for i+minMatch < len(src) {
 		key := three(src, i)
-		at := int(seen[hash(key)]) - 1
-		seen[hash(key)] = uint32(i + 1)
+		slot := &seen[hash(key, shift)]
+		at := int(*slot) - 1
+		*slot = uint32(i + 1)
 		if at < 0 || i-at > maxOffset || three(src, at) != key {
 			i++
 			continue
@@ -45,7 +57,7 @@ func Append(dst, src []byte, limit int) ([]byte, bool) {
 		i += n
 		for j := i - 2; j < i; j++ {
 			if j+minMatch < len(src) {
-				seen[hash(three(src, j))] = uint32(j + 1)
+				seen[hash(three(src, j), shift)] = uint32(j + 1)
 			}
 		}
 		literal = i

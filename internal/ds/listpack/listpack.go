@@ -148,9 +148,22 @@ func All(lp []byte) iter.Seq2[int, Value] {
 func Find(lp []byte, p int, s string, step int) int {
 	n, isInt := ParseInt(s)
 	for p != 0 && lp[p] != end {
-		v, next := Read(lp, p)
-		// An integer may lie as a string only in bytes that Redis did not write.
-		if v.int && isInt && v.num == n || !v.int && string(v.str) == s {
+		var next int
+		var found bool
+		switch b := lp[p]; {
+		case b < 0x80: // what is short is looked at in line: most elements are
+			next = p + 2
+			found = isInt && n == int64(b)
+		case b < 0xc0:
+			next = p + 2 + int(b&0x3f)
+			// An integer may lie as a string only in bytes that Redis did not write.
+			found = int(b&0x3f) == len(s) && string(lp[p+1:next-1]) == s
+		default:
+			var v Value
+			v, next = Read(lp, p)
+			found = v.int && isInt && v.num == n || !v.int && string(v.str) == s
+		}
+		if found {
 			return p
 		}
 		for i := 1; i < step && lp[next] != end; i++ {
