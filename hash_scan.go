@@ -8,7 +8,6 @@ import (
 
 	"github.com/larderdb/larder/internal/ds/hashfields"
 	"github.com/larderdb/larder/internal/engine"
-	"github.com/larderdb/larder/internal/glob"
 )
 
 // Some of a hash: HRANDFIELD HSCAN.
@@ -190,41 +189,25 @@ type HScanArgs struct {
 // ends it early.
 func (c Commands) HScan(key string, a HScanArgs) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		in := hscanArgs{key: key, match: a.Match, hasMatch: a.Match != "", count: int64(a.Count)}
-		if in.count <= 0 {
-			in.count = 10
-		}
-		for {
-			r, err := opHScan.Do(c.s, in)
-			if err != nil {
-				return
-			}
-			for i := 0; i < len(r.pairs); i += 2 {
-				if !yield(r.pairs[i].String(), r.pairs[i+1].String()) {
-					return
-				}
-			}
-			if in.cursor = r.cursor; in.cursor == 0 {
+		pairs := scanMembers(newMemberScan(key, a.Match, a.Count), func(a memberScan) ([]HField, uint64, error) {
+			r, err := opHScan.Do(c.s, a)
+			return r.kept, r.cursor, err
+		})
+		for f, err := range pairs {
+			if err != nil || !yield(f.Field, f.Value) {
 				return
 			}
 		}
 	}
 }
 
-type hscanArgs struct {
-	key, match string
-	cursor     uint64
-	hasMatch   bool
-	count      int64
-	err        error // of the options, which Redis looks at after the key
-}
-
 type hscanReply struct {
 	cursor uint64
 	pairs  []fieldValue
+	kept   []HField
 }
 
-var opHScan = add(&op[hscanArgs, hscanReply]{
+var opHScan = add(&op[memberScan, hscanReply]{
 	Spec: spec{
 		Name: "HSCAN", Arity: -3, Flags: readOnly, Keys: engine.One("RO ACCESS"), Group: "hash", Since: "2.8.0",
 		Complexity: "O(1) a call, O(N) for all N fields",
@@ -232,29 +215,9 @@ var opHScan = add(&op[hscanArgs, hscanReply]{
 		Summary:    "Lists the fields of a hash with their values, some at a call.",
 		Tips:       []string{"nondeterministic_output"},
 	},
-	Parse: func(p *args) hscanArgs {
-		a := hscanArgs{key: p.Key(), cursor: parseCursor(p), count: 10}
-		for p.More() && a.err == nil {
-			switch {
-			case p.FlagWith("COUNT", 1):
-				var ok bool
-				if a.count, ok = engine.ParseInt(p.String()); !ok {
-					a.err = ErrNotInt
-				} else if a.count < 1 {
-					a.err = ErrSyntax
-				}
-			case p.FlagWith("MATCH", 1):
-				a.match = p.String()
-				a.hasMatch = a.match != "*"
-			default:
-				a.err = ErrSyntax
-			}
-		}
-		p.Rest()
-		return a
-	},
-	Keys: func(k *keySet, a hscanArgs) { k.Read(a.key) },
-	Run: func(t *txn, a hscanArgs) (r hscanReply, err error) {
+	Parse: parseMemberScan,
+	Keys:  readScanned,
+	Run: func(t *txn, a memberScan) (r hscanReply, err error) {
 		v, err := t.Hash(a.key)
 		switch {
 		case err != nil:
@@ -262,23 +225,23 @@ var opHScan = add(&op[hscanArgs, hscanReply]{
 		case a.err != nil:
 			return r, a.err
 		}
-		seen := int64(0)
-		for r.cursor = a.cursor; ; {
-			r.cursor = v.Scan(r.cursor, func(field, value fieldValue) {
+		var b []byte
+		r.cursor = a.walk(func(cursor uint64) (next uint64, seen int) {
+			next = v.Scan(cursor, func(field, value fieldValue) {
 				seen++
-				if !a.hasMatch || glob.Match(a.match, field.String()) {
+				if b = field.Append(b[:0]); a.wants(b) {
 					r.pairs = append(r.pairs, field, value)
 				}
 			})
-			if r.cursor == 0 || seen >= a.count {
-				return r, nil
-			}
-		}
+			return next, seen
+		})
+		return r, nil
 	},
 	Keep: func(r hscanReply) hscanReply {
-		for i := range r.pairs {
-			r.pairs[i] = r.pairs[i].Kept()
+		for i := 0; i < len(r.pairs); i += 2 {
+			r.kept = append(r.kept, HField{r.pairs[i].Keep(), r.pairs[i+1].Keep()})
 		}
+		r.pairs = nil
 		return r
 	},
 	Reply: func(w *reply, r hscanReply) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/larderdb/larder/internal/ds/listpack"
 	"github.com/larderdb/larder/internal/engine"
-	"github.com/larderdb/larder/internal/glob"
 )
 
 // SScanArgs are the arguments of SSCAN.
@@ -20,36 +19,10 @@ type SScanArgs struct {
 // end is yielded exactly once while the set is big; a small set is yielded as it is at
 // the first look. It stops early with an error.
 func (c Commands) SScan(key string, a SScanArgs) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		in := sscanArgs{key: key, match: a.Match, hasMatch: a.Match != "", count: int64(a.Count)}
-		if in.count <= 0 {
-			in.count = 10
-		}
-		for {
-			r, err := opSScan.Do(c.s, in)
-			if err != nil {
-				yield("", err)
-				return
-			}
-			for _, m := range r.kept {
-				if !yield(m, nil) {
-					return
-				}
-			}
-			if in.cursor = r.cursor; in.cursor == 0 {
-				return
-			}
-		}
-	}
-}
-
-type sscanArgs struct {
-	key      string
-	cursor   uint64
-	match    string
-	hasMatch bool
-	count    int64
-	err      error // of the options, which Redis reads after it has looked for the key
+	return scanMembers(newMemberScan(key, a.Match, a.Count), func(a memberScan) ([]string, uint64, error) {
+		r, err := opSScan.Do(c.s, a)
+		return r.kept, r.cursor, err
+	})
 }
 
 type sscanReply struct {
@@ -58,36 +31,16 @@ type sscanReply struct {
 	kept    []string
 }
 
-var opSScan = add(&op[sscanArgs, sscanReply]{
+var opSScan = add(&op[memberScan, sscanReply]{
 	Spec: spec{
 		Name: "SSCAN", Arity: -3, Flags: readOnly, Keys: engine.One("RO ACCESS"),
 		Group: "set", Since: "2.8.0", Complexity: "O(1) a call, O(N) for all N members",
 		Syntax:  "key:key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
 		Summary: "Lists the members of a set, some at a call.", Tips: []string{"nondeterministic_output"},
 	},
-	Parse: func(p *args) sscanArgs {
-		a := sscanArgs{key: p.Key(), cursor: parseCursor(p), count: 10}
-		for p.More() && a.err == nil {
-			switch {
-			case p.FlagWith("COUNT", 1):
-				n, ok := engine.ParseInt(p.String())
-				if a.count = n; !ok {
-					a.err = ErrNotInt
-				} else if n < 1 {
-					a.err = ErrSyntax
-				}
-			case p.FlagWith("MATCH", 1):
-				a.match = p.String()
-				a.hasMatch = a.match != "*"
-			default:
-				a.err = ErrSyntax
-			}
-		}
-		p.Rest()
-		return a
-	},
-	Keys: func(k *keySet, a sscanArgs) { k.Read(a.key) },
-	Run:  sscan,
+	Parse: parseMemberScan,
+	Keys:  readScanned,
+	Run:   sscan,
 	Keep: func(r sscanReply) sscanReply {
 		for _, m := range r.members {
 			r.kept = append(r.kept, m.String())
@@ -105,7 +58,7 @@ var opSScan = add(&op[sscanArgs, sscanReply]{
 	},
 })
 
-func sscan(t *txn, a sscanArgs) (r sscanReply, err error) {
+func sscan(t *txn, a memberScan) (r sscanReply, err error) {
 	members, err := t.Members(a.key)
 	switch {
 	case err != nil:
@@ -114,19 +67,14 @@ func sscan(t *txn, a sscanArgs) (r sscanReply, err error) {
 		return r, a.err
 	}
 	var digits [20]byte
-	seen := int64(0)
-	r.cursor = a.cursor
-	// Empty buckets count too, ten to a member asked for: a set that was large once
-	// does not hold the lock for long.
-	for steps := int64(0); ; steps++ {
-		r.cursor = members.Scan(r.cursor, func(m listpack.Value) {
+	r.cursor = a.walk(func(cursor uint64) (next uint64, seen int) {
+		next = members.Scan(cursor, func(m listpack.Value) {
 			seen++
-			if !a.hasMatch || glob.Match(a.match, bytesAsString(valueBytes(m, digits[:0]))) {
+			if a.wants(valueBytes(m, digits[:0])) {
 				r.members = append(r.members, m)
 			}
 		})
-		if r.cursor &= 1<<cursorBits - 1; r.cursor == 0 || seen >= a.count || steps/10 >= a.count {
-			return r, nil
-		}
-	}
+		return next, seen
+	})
+	return r, nil
 }

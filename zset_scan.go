@@ -8,7 +8,6 @@ import (
 
 	"github.com/larderdb/larder/internal/ds/orderedset"
 	"github.com/larderdb/larder/internal/engine"
-	"github.com/larderdb/larder/internal/glob"
 )
 
 // Sorted sets some members at a time, or by chance: ZSCAN ZRANDMEMBER.
@@ -24,36 +23,10 @@ type ZScanArgs struct {
 // there from the beginning to the end is yielded exactly once while the set is big; a
 // small set is yielded as it is at the first look. It stops early with an error.
 func (c Commands) ZScan(key string, a ZScanArgs) iter.Seq2[Z, error] {
-	return func(yield func(Z, error) bool) {
-		in := zscanArgs{key: key, match: a.Match, hasMatch: a.Match != "", count: int64(a.Count)}
-		if in.count <= 0 {
-			in.count = 10
-		}
-		for {
-			r, err := opZScan.Do(c.s, in)
-			if err != nil {
-				yield(Z{}, err)
-				return
-			}
-			for _, z := range r.kept {
-				if !yield(z, nil) {
-					return
-				}
-			}
-			if in.cursor = r.cursor; in.cursor == 0 {
-				return
-			}
-		}
-	}
-}
-
-type zscanArgs struct {
-	key      string
-	cursor   uint64
-	match    string
-	hasMatch bool
-	count    int64
-	err      error // of the options, which Redis reads after it has looked for the key
+	return scanMembers(newMemberScan(key, a.Match, a.Count), func(a memberScan) ([]Z, uint64, error) {
+		r, err := opZScan.Do(c.s, a)
+		return r.kept, r.cursor, err
+	})
 }
 
 type zscanReply struct {
@@ -63,36 +36,16 @@ type zscanReply struct {
 	kept   []Z
 }
 
-var opZScan = add(&op[zscanArgs, zscanReply]{
+var opZScan = add(&op[memberScan, zscanReply]{
 	Spec: spec{
 		Name: "ZSCAN", Arity: -3, Flags: readOnly, Keys: engine.One("RO ACCESS"),
 		Group: "sorted-set", Since: "2.8.0", Complexity: "O(1) a call, O(N) for all N members",
 		Syntax:  "key:key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
 		Summary: "Lists the members of a sorted set, some at a call.", Tips: []string{"nondeterministic_output"},
 	},
-	Parse: func(p *args) zscanArgs {
-		a := zscanArgs{key: p.Key(), cursor: parseCursor(p), count: 10}
-		for p.More() && a.err == nil {
-			switch {
-			case p.FlagWith("COUNT", 1):
-				n, ok := engine.ParseInt(p.String())
-				if a.count = n; !ok {
-					a.err = ErrNotInt
-				} else if n < 1 {
-					a.err = ErrSyntax
-				}
-			case p.FlagWith("MATCH", 1):
-				a.match = p.String()
-				a.hasMatch = a.match != "*"
-			default:
-				a.err = ErrSyntax
-			}
-		}
-		p.Rest()
-		return a
-	},
-	Keys: func(k *keySet, a zscanArgs) { k.Read(a.key) },
-	Run:  zscan,
+	Parse: parseMemberScan,
+	Keys:  readScanned,
+	Run:   zscan,
 	Keep: func(r zscanReply) zscanReply {
 		for _, it := range r.items {
 			r.kept = append(r.kept, Z{it.Member.String(), it.Score})
@@ -116,7 +69,7 @@ var opZScan = add(&op[zscanArgs, zscanReply]{
 	},
 })
 
-func zscan(t *txn, a zscanArgs) (r zscanReply, err error) {
+func zscan(t *txn, a memberScan) (r zscanReply, err error) {
 	items, err := t.ZSet(a.key)
 	switch {
 	case err != nil:
@@ -125,21 +78,17 @@ func zscan(t *txn, a zscanArgs) (r zscanReply, err error) {
 		return r, a.err
 	}
 	var b []byte
-	seen := int64(0)
-	r.cursor, r.small = a.cursor, items.Small()
-	// Empty buckets count too, ten to a member asked for: a set that was large once
-	// does not hold the lock for long.
-	for steps := int64(0); ; steps++ {
-		r.cursor = items.Step(r.cursor, func(it orderedset.Item) {
+	r.small = items.Small()
+	r.cursor = a.walk(func(cursor uint64) (next uint64, seen int) {
+		next = items.Step(cursor, func(it orderedset.Item) {
 			seen++
-			if b = it.Member.Append(b[:0]); !a.hasMatch || glob.Match(a.match, bytesAsString(b)) {
+			if b = it.Member.Append(b[:0]); a.wants(b) {
 				r.items = append(r.items, it)
 			}
 		})
-		if r.cursor &= 1<<cursorBits - 1; r.cursor == 0 || seen >= a.count || steps/10 >= a.count {
-			return r, nil
-		}
-	}
+		return next, seen
+	})
+	return r, nil
 }
 
 // ZRandMember returns a random member, each with the same chance, or ErrNil.

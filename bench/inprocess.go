@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -127,6 +128,27 @@ func benchmark(d time.Duration, f func(b *testing.B)) (figure, error) {
 		return figure{}, fmt.Errorf("the benchmark failed")
 	}
 	return figure{CPU: r.Extra[cpuMetric], Wall: float64(r.T) / float64(r.N), Allocs: r.AllocsPerOp()}, nil
+}
+
+// benchmarkAll runs calls one after the other, in the order of their names.
+func benchmarkAll(d time.Duration, calls map[string]func()) (map[string]figure, error) {
+	figures := map[string]figure{}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		call := calls[name]
+		f, err := benchmark(d, func(b *testing.B) {
+			b.ReportAllocs()
+			c0 := cpu()
+			for b.Loop() {
+				call()
+			}
+			reportCPU(b, c0)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		figures[name] = f
+	}
+	return figures, nil
 }
 
 type callsArgs struct {

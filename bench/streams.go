@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -74,20 +73,8 @@ func measureStreams(a streamArgs) (f streamFigures, err error) {
 			must1(db.XRead(context.Background(), tail))
 		}
 	}
-	f.Calls = map[string]figure{}
-	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		call := calls[name]
-		f.Calls[name], err = benchmark(a.Benchtime, func(b *testing.B) {
-			b.ReportAllocs()
-			c0 := cpu()
-			for b.Loop() {
-				call()
-			}
-			reportCPU(b, c0)
-		})
-		if err != nil {
-			return f, fmt.Errorf("%s: %w", name, err)
-		}
+	if f.Calls, err = benchmarkAll(a.Benchtime, calls); err != nil {
+		return f, err
 	}
 	for _, consumers := range []int{1, 10} {
 		name := groupName(consumers)

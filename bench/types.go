@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"testing"
 	"time"
 
 	"github.com/larderdb/larder"
@@ -227,20 +226,8 @@ func measureTypes(a typeArgs) (f typeFigures, err error) {
 		"PFAdd":             func() { must1(db.PFAdd("p", next(members))) },
 		"BitCount of 10 KB": func() { must1(db.BitCount("b")) },
 	}
-	f.Calls = map[string]figure{}
-	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		call := calls[name]
-		f.Calls[name], err = benchmark(a.Benchtime, func(b *testing.B) {
-			b.ReportAllocs()
-			c0 := cpu()
-			for b.Loop() {
-				call()
-			}
-			reportCPU(b, c0)
-		})
-		if err != nil {
-			return f, fmt.Errorf("%s: %w", name, err)
-		}
+	if f.Calls, err = benchmarkAll(a.Benchtime, calls); err != nil {
+		return f, err
 	}
 	f.Slow = map[string][]time.Duration{}
 	zadds := func() []time.Duration {
