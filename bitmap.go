@@ -248,7 +248,7 @@ var opBitCount = add(&op[bitRangeArgs, int64]{
 		if err != nil || from >= to {
 			return 0, err
 		}
-		first, last := int(from>>3), int(to-1)>>3
+		first, last := int(from>>3), int((to-1)>>3)
 		for s := range v.Parts(first, last+1) {
 			n += countBits(s)
 		}

@@ -352,7 +352,7 @@ func TestGeoAllocs(t *testing.T) {
 		for w := range strings.FieldsSeq(words) {
 			cmd = append(cmd, []byte(w))
 		}
-		if n := testing.AllocsPerRun(200, func() { out = c.conn.Exec(out[:0], cmd) }); n > 0 && name != "GEOADD again" || n > 1 {
+		if n := allocs(func() { out = c.conn.Exec(out[:0], cmd) }); n > 0 && name != "GEOADD again" || n > 1 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 		if len(out) == 0 || out[0] == '-' || len(out) < 4 {

@@ -233,7 +233,7 @@ func TestHashAllocations(t *testing.T) {
 			{"HINCRBY in words", 0, func() { c.conn.Exec(buf, incr) }},
 			{"HGETALL in words", 0, func() { c.conn.Exec(buf, all) }},
 		} {
-			if n := testing.AllocsPerRun(200, tt.f); n != tt.want {
+			if n := allocs(tt.f); n != tt.want {
 				t.Errorf("%s: %s allocates %v times, want %v", key, tt.name, n, tt.want)
 			}
 		}

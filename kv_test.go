@@ -209,7 +209,7 @@ func TestAllocations(t *testing.T) {
 		{"GET in words", 0, func() { c.conn.Exec(buf, get) }},
 		{"SET in words", 0, func() { c.conn.Exec(buf, set) }},
 	} {
-		if n := testing.AllocsPerRun(200, tt.f); n != tt.want {
+		if n := allocs(tt.f); n != tt.want {
 			t.Errorf("%s allocates %v times, want %v", tt.name, n, tt.want)
 		}
 	}

@@ -567,7 +567,7 @@ func TestSetAllocations(t *testing.T) {
 			{"SMEMBERS in words", func() { c.conn.Exec(buf, all) }},
 			{"SRANDMEMBER in words", func() { c.conn.Exec(buf, random) }},
 		} {
-			if n := testing.AllocsPerRun(300, tt.f); n != 0 {
+			if n := allocs(tt.f); n != 0 {
 				t.Errorf("%s of %s allocates %v times", tt.name, key, n)
 			}
 		}

@@ -543,7 +543,7 @@ func TestZSetAllocations(t *testing.T) {
 			{"ZRANGE in words", 0, func() { c.conn.Exec(buf, rng) }},
 			{"ZRANGEBYSCORE in words", 0, func() { c.conn.Exec(buf, byScore) }},
 		} {
-			if n := testing.AllocsPerRun(300, tt.f); n != tt.want {
+			if n := allocs(tt.f); n != tt.want {
 				t.Errorf("%s of a %s set allocates %v times, want %v", tt.name, key, n, tt.want)
 			}
 		}

@@ -154,6 +154,7 @@ func bitsOf(x, y, z int) uint64 { return uint64(x%15) | uint64(y)<<4 | uint64(z)
 // stringOf makes strings of all kinds: integers and others, short and long, some
 // often.
 func stringOf(y, z int) string {
+	z &= math.MaxInt32
 	switch y & 15 {
 	case 0:
 		return fmt.Sprint(z % 100)
