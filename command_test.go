@@ -47,7 +47,9 @@ func TestCommandTable(t *testing.T) {
 	s := redistest.Start(t)
 	theirs := s.NewClient(t, 3)
 	defer theirs.Close()
-	c := newConn(open(t, larder.Options{}))
+	db := open(t, larder.Options{})
+	attach(t, db)
+	c := newConn(db)
 	defer c.Close()
 	c.Do("HELLO", "3")
 	ours := c.Do

@@ -227,6 +227,11 @@ func (db *DB) NewConn(t Transport) *Conn { return &Conn{db.shared.admin.NewClien
 // may be reused afterwards. It may wait, as the command says.
 func (c *Conn) Exec(dst []byte, words [][]byte) []byte { return c.c.Exec(dst, words) }
 
+// Batch says that the next Exec follows the last one at once, so that the clock,
+// which tells how long each took, is looked at once for both; it is said again when
+// something else was done in between, and taken back at the end.
+func (c *Conn) Batch(on bool) { c.c.Batch(on) }
+
 // Closing reports that the connection is to end once its replies are sent: QUIT,
 // a kill of itself, a panic.
 func (c *Conn) Closing() bool { return c.c.Closing() }
@@ -241,4 +246,6 @@ func init() {
 	bridge.Open = func(c *conf.Config, log *slog.Logger) any { return open(Options{Logger: log}, c) }
 	bridge.HasCommand = func(name string) bool { return table[strings.ToLower(name)] != nil }
 	bridge.Server = func(db any) *admin.Server { return db.(*DB).shared.admin }
+	bridge.Snapshot = func(snap any) *engine.Snapshot { return snap.(*Snapshot).sn }
+	bridge.Session = func(c any) *engine.Session { return c.(Commands).s }
 }

@@ -32,7 +32,8 @@
 //
 // Arrows point down. A program that embeds larder links no network code: package
 // redcon_server serves a DB to any Redis client, over sockets or in memory, and
-// package lardertest gives a test a server of its own.
+// package lardertest gives a test a server of its own. Package rdb reads and writes
+// the files in which Redis keeps its data, and keeps a DB in one: rdb.Open.
 //
 // # What to know
 //

@@ -12,6 +12,7 @@ import (
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/engine"
 	"github.com/larderdb/larder/internal/redistest"
+	"github.com/larderdb/larder/rdb"
 )
 
 // Each script of testdata runs in process here; redcon_server runs them over
@@ -52,7 +53,15 @@ func (p *inProcess) Reset(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	attach(t, db)
 	p.db, p.conns = db, nil
+}
+
+// attach gives a store a file of the test's, and with it the commands of package rdb.
+func attach(t testing.TB, db *larder.DB) {
+	if _, err := rdb.Attach(db, rdb.Options{Path: filepath.Join(t.TempDir(), "dump.rdb"), DiscardOnClose: true}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *inProcess) NewClient(t testing.TB, proto int) redistest.Client {

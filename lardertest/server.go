@@ -10,6 +10,7 @@ import (
 
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/bridge"
+	"github.com/larderdb/larder/rdb"
 	"github.com/larderdb/larder/redcon_server"
 )
 
@@ -35,6 +36,7 @@ func Run(t testing.TB, config ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rdb.Extend(db)
 	s.DB = db
 	s.srv = redcon_server.New(db, redcon_server.Options{Addr: "127.0.0.1:0"})
 	t.Cleanup(func() {

@@ -313,6 +313,8 @@ func (d *door) run() {
 	if d.direct {
 		d.output.hold()
 	}
+	d.conn.Batch(true)
+	defer d.conn.Batch(false)
 	for !d.over.Load() && d.gone == nil {
 		if d.bad != nil {
 			d.srv.log.Debug("protocol error", "remote", d.remote(), "error", d.bad)
@@ -334,6 +336,7 @@ func (d *door) run() {
 		}
 		if len(d.dst)-d.sent >= flushAt {
 			d.flush()
+			d.conn.Batch(true)
 		}
 		if d.start == d.end || !d.next() {
 			return

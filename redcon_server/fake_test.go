@@ -59,6 +59,7 @@ type fakeConn struct {
 	closed        bool
 }
 
+func (c *fakeConn) Batch(bool)          {}
 func (c *fakeConn) Closing() bool       { return c.closing }
 func (c *fakeConn) Authenticated() bool { return c.authenticated }
 

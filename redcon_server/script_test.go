@@ -1,10 +1,12 @@
 package redcon_server
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/redistest"
+	"github.com/larderdb/larder/rdb"
 )
 
 // The scripts of testdata, over RESP through the door.
@@ -23,6 +25,9 @@ func (m *inMemory) Reset(t testing.TB) {
 	}
 	db, err := larder.Open(larder.Options{Config: []string{"enable-debug-command", "yes", "save", ""}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rdb.Attach(db, rdb.Options{Path: filepath.Join(t.TempDir(), "dump.rdb"), DiscardOnClose: true}); err != nil {
 		t.Fatal(err)
 	}
 	m.db, m.srv = db, New(db, Options{})

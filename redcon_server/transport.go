@@ -22,6 +22,7 @@ type Buffers = larder.Buffers
 // means that there is no password at all: see Limits.Unprotected.
 type conn interface {
 	Exec(dst []byte, words [][]byte) []byte
+	Batch(on bool)
 	Closing() bool
 	Authenticated() bool
 	Close()

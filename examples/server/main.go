@@ -1,6 +1,6 @@
 // Command server is a drop-in redis-server: the same command line, configuration
-// file, log lines and signals, with larder behind them. Nothing is saved yet:
-// the data goes with the process.
+// file, log lines and signals, with larder behind them. It keeps its data in the
+// file that dir and dbfilename name, as save says.
 package main
 
 import (
@@ -8,9 +8,9 @@ import (
 	"os"
 
 	"github.com/larderdb/larder"
-	"github.com/larderdb/larder/internal/admin"
 	"github.com/larderdb/larder/internal/bridge"
 	"github.com/larderdb/larder/internal/process"
+	"github.com/larderdb/larder/rdb"
 )
 
 const version = "0.1.0"
@@ -39,6 +39,8 @@ func run(log *process.Log) error {
 		return err
 	}
 	db := bridge.Open(c, slog.New(log.Handler())).(*larder.DB)
+	e := &ending{log: log, c: c, ended: make(chan struct{}, 1)}
+	bridge.Server(db).OnShutdown = e.shutdown
 	srv, err := listen(db, c, slog.New(log.Handler()))
 	if err != nil {
 		return err
@@ -49,26 +51,31 @@ func run(log *process.Log) error {
 		removePID = func() {}
 	}
 
-	ended := make(chan struct{}, 1)
-	end := func(admin.ShutdownArgs) error {
-		log.Printf(process.Warning, "User requested shutdown...")
-		select {
-		case ended <- struct{}{}:
-		default: // it is ending already
-		}
-		return nil
-	}
-	bridge.Server(db).OnShutdown = end
-	process.OnShutdownSignal(log, func(string) error { return end(admin.ShutdownArgs{}) })
+	process.OnShutdownSignal(log, e.signal)
 	log.SetRole(func() byte { return 'M' })
 	log.Printf(process.Warning, "Server initialized")
-	log.Printf(process.Notice, "Nothing is saved: there is no persistence yet, and the data goes with the process")
+	saver, err := rdb.Attach(db, rdb.Options{}) // connections that come hear LOADING meanwhile
+	if err != nil {
+		removePID()
+		log.Printf(process.Warning, "Terminating server after rdb file reading failure.")
+		return loadError{err}
+	}
+	e.saver.Store(saver)
 	log.Printf(process.Notice, "Ready to accept connections")
 
-	<-ended
+	<-e.ended
 	srv.Close()
-	db.Close()
+	if err := db.Close(); err != nil {
+		log.Printf(process.Warning, "Failed to close the DB: %v", err)
+	}
 	removePID()
 	log.Printf(process.Warning, "larder is now ready to exit, bye bye...")
 	return nil
+}
+
+// A loadError is told in the words that tools look for in a log.
+type loadError struct{ err error }
+
+func (e loadError) Error() string {
+	return "Fatal error loading the DB: " + e.err.Error() + ". Exiting."
 }

@@ -138,6 +138,9 @@ func (c *Client) Exec(dst []byte, words [][]byte) []byte {
 	return c.mute.end(dst)
 }
 
+// Batch says that the next command follows the last one at once.
+func (c *Client) Batch(on bool) { c.s.Batch(on) }
+
 // seen takes note of the time. Once a second it has the server look at its
 // memory too, so that the peak of INFO is more than what INFO itself saw.
 func (c *Client) seen() {

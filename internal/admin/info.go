@@ -62,13 +62,6 @@ type MemoryInfo struct {
 	Policy                        string
 }
 
-// PersistenceInfo is about saving, which is not there yet: the last save is the
-// start.
-type PersistenceInfo struct {
-	LastSave time.Time
-	Changes  int64 // since then
-}
-
 // StatsInfo counts what has happened since the start or CONFIG RESETSTAT.
 type StatsInfo struct {
 	Connections, Commands int64
@@ -125,7 +118,7 @@ func (s *Server) Info() Info {
 			PID: s.pid(), RunID: s.runID, Now: e.Now(), Uptime: time.Since(s.started), Hz: s.conf.Int("hz"),
 			LRUClock: e.AccessTime() & (1<<24 - 1), ConfigFile: s.conf.File(),
 		},
-		Persistence: PersistenceInfo{LastSave: s.started, Changes: s.engine.Changes()},
+		Persistence: s.persistenceInfo(),
 		Stats: StatsInfo{
 			Connections: s.connections.Load(), Commands: s.commands.Load(), OpsPerSecond: s.opsPerSecond(),
 			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, ErrorReplies: st.ErrorReplies,
@@ -443,26 +436,49 @@ func infoMemory(t *infoText, _ *Server, in *Info) {
 	)
 }
 
-func infoPersistence(t *infoText, _ *Server, in *Info) {
+func formatPercent(p float64) string { return strconv.FormatFloat(p, 'f', 2, 64) }
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func infoPersistence(t *infoText, s *Server, in *Info) {
+	p := &in.Persistence
+	status, done := "ok", 0.0
+	took, current := int64(-1), int64(-1)
+	if p.Saving {
+		current = int64(p.SavingFor.Seconds())
+		done = 100 * float64(p.SavedKeys) / float64(max(1, p.Total))
+	}
+	if p.Failed {
+		status = "err"
+	}
+	if p.LastTook >= 0 {
+		took = int64(p.LastTook.Seconds())
+	}
+	loading := s.Loading()
 	t.fields(
-		"loading", 0,
+		"loading", boolInt(loading != nil),
 		"async_loading", 0,
 		"current_cow_peak", 0,
 		"current_cow_size", 0,
 		"current_cow_size_age", 0,
-		"current_fork_perc", "0.00",
-		"current_save_keys_processed", 0,
-		"current_save_keys_total", 0,
-		"rdb_changes_since_last_save", in.Persistence.Changes,
-		"rdb_bgsave_in_progress", 0,
-		"rdb_last_save_time", in.Persistence.LastSave.Unix(),
-		"rdb_last_bgsave_status", "ok",
-		"rdb_last_bgsave_time_sec", -1,
-		"rdb_current_bgsave_time_sec", -1,
-		"rdb_saves", 0,
-		"rdb_last_cow_size", 0,
-		"rdb_last_load_keys_expired", 0,
-		"rdb_last_load_keys_loaded", 0,
+		"current_fork_perc", formatPercent(done),
+		"current_save_keys_processed", p.SavedKeys,
+		"current_save_keys_total", p.Total,
+		"rdb_changes_since_last_save", p.Changes,
+		"rdb_bgsave_in_progress", boolInt(p.Saving),
+		"rdb_last_save_time", p.LastSave.Unix(),
+		"rdb_last_bgsave_status", status,
+		"rdb_last_bgsave_time_sec", took,
+		"rdb_current_bgsave_time_sec", current,
+		"rdb_saves", p.Saves,
+		"rdb_last_cow_size", p.Retained,
+		"rdb_last_load_keys_expired", p.LoadedExpired,
+		"rdb_last_load_keys_loaded", p.Loaded,
 		"aof_enabled", 0,
 		"aof_rewrite_in_progress", 0,
 		"aof_rewrite_scheduled", 0,
@@ -476,6 +492,9 @@ func infoPersistence(t *infoText, _ *Server, in *Info) {
 		"module_fork_in_progress", 0,
 		"module_fork_last_cow_size", 0,
 	)
+	if loading != nil {
+		infoLoading(t, loading)
+	}
 }
 
 func infoStats(t *infoText, _ *Server, in *Info) {

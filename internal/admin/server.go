@@ -43,6 +43,9 @@ type Server struct {
 	latency     latencies
 	tracking    atomic.Bool // latency-tracking
 	failing     atomic.Pointer[engine.Error]
+	persistence atomic.Pointer[Persistence]
+	loading     atomic.Pointer[Loading]
+	libraries   atomic.Pointer[[]string]
 
 	asleep  atomic.Pointer[nap]    // DEBUG SLEEP
 	replID  atomic.Pointer[string] // 40 hexadecimal digits
@@ -147,17 +150,24 @@ func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
 	}
 	if s.asleep.Load() != nil && !es.InTxn() {
 		s.awaitNap(es)
+		es.Batch(false)
 	}
 	if spec.Flags&engine.NoAuth == 0 && !cl.authenticated() {
 		return errNoAuth
 	}
-	return nil
+	if err := s.mayRun(spec); err != nil || s.persistence.Load() == nil {
+		return err
+	}
+	return s.mayWrite(es, spec)
 }
 
 // Ran takes note of a command that ran; see engine.Gate.
-func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, d time.Duration, _ error) {
+func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, d time.Duration, err error) {
 	s.commands.Add(1)
 	spec := c.Info()
+	if p := s.persistence.Load(); p != nil && err == nil && spec.Name == "FLUSHALL" {
+		(*p).Flushed()
+	}
 	es.Took(spec, d)
 	if s.tracking.Load() {
 		s.latency.note(es.Lane(), spec, d)

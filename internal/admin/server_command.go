@@ -49,7 +49,7 @@ var _ = add(&engine.Ctl{
 		Tips: []string{"nondeterministic_output"},
 	},
 	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
-		w.Int(server(s).started.Unix())
+		w.Int(server(s).persistenceInfo().LastSave.Unix())
 		return nil
 	},
 })

@@ -154,7 +154,7 @@ func TestGetters(t *testing.T) {
 		{"Given save", c.Given("save"), true},
 		{"Given hz", c.Given("hz"), false},
 		{"Sensitive", Sensitive("requirepass"), true},
-		{"Notices", fmt.Sprint(len(c.Notices())), "4"},
+		{"Notices", fmt.Sprint(len(c.Notices())), "3"},
 	} {
 		if g.got != g.want {
 			t.Errorf("%s = %v, want %v", g.name, g.got, g.want)

@@ -116,18 +116,17 @@ var table = []directive{
 	{name: "maxmemory-samples", kind: integer{1, math.MaxInt32}, init: "5", use: Live},
 
 	// Snapshots.
-	{name: "dbfilename", kind: text{check: fileName}, init: "dump.rdb", flags: protected, use: Kept},
+	{name: "dbfilename", kind: text{check: fileName}, init: "dump.rdb", flags: protected, use: Live},
 	{name: "key-load-delay", kind: integer{math.MinInt32, math.MaxInt32}, init: "0", flags: hidden, use: Kept},
 	{name: "loading-process-events-interval-bytes", kind: integer{1024, math.MaxInt32}, init: "2097152", flags: hidden, use: Kept},
 	{name: "rdb-del-sync-files", kind: yesNo{}, init: "no", use: Kept},
-	{name: "rdb-key-save-delay", kind: integer{math.MinInt32, math.MaxInt32}, init: "0", flags: hidden, use: Kept},
-	{name: "rdb-save-incremental-fsync", kind: yesNo{}, init: "yes", use: Kept},
-	{name: "rdbchecksum", kind: yesNo{}, init: "yes", flags: immutable, use: Kept},
-	{name: "rdbcompression", kind: yesNo{}, init: "yes", use: Kept},
+	{name: "rdb-key-save-delay", kind: integer{math.MinInt32, math.MaxInt32}, init: "0", flags: hidden, use: Live},
+	{name: "rdb-save-incremental-fsync", kind: yesNo{}, init: "yes", use: Live},
+	{name: "rdbchecksum", kind: yesNo{}, init: "yes", flags: immutable, use: Live},
+	{name: "rdbcompression", kind: yesNo{}, init: "yes", use: Live},
 	{name: "sanitize-dump-payload", kind: enum{"no", "yes", "clients"}, init: "no", use: Kept},
-	{name: "save", kind: savePoints{}, init: "3600 1 300 100 60 10000", flags: multi, use: Kept,
-		note: "nothing is saved at these points yet: larder does not write RDB files by itself"},
-	{name: "stop-writes-on-bgsave-error", kind: yesNo{}, init: "yes", use: Kept},
+	{name: "save", kind: savePoints{}, init: "3600 1 300 100 60 10000", flags: multi, use: Live},
+	{name: "stop-writes-on-bgsave-error", kind: yesNo{}, init: "yes", use: Live},
 
 	// The append-only file.
 	{name: "aof-disable-auto-gc", kind: yesNo{}, init: "no", use: Kept},

@@ -33,7 +33,8 @@ type Gate interface {
 
 // An Engine is a keyspace with its journal.
 type Engine struct {
-	table     Table
+	table     atomic.Pointer[Table]
+	saver     saver
 	owner     any
 	gate      Gate
 	clock     clock
@@ -82,9 +83,10 @@ const (
 // New returns an empty engine.
 func New(c Config) *Engine {
 	e := &Engine{
-		table: c.Table, owner: c.Owner, gate: c.Gate, seed: maphash.MakeSeed(), databases: c.Databases,
+		owner: c.Owner, gate: c.Gate, seed: maphash.MakeSeed(), databases: c.Databases,
 		src: new(chunk.Source), closing: make(chan struct{}), epoch: time.Now(),
 	}
+	e.table.Store(&c.Table)
 	if e.databases == 0 {
 		e.databases = 16
 	}
@@ -113,7 +115,7 @@ func New(c Config) *Engine {
 func (e *Engine) Owner() any { return e.owner }
 
 // Commands is the table of commands.
-func (e *Engine) Commands() Table { return e.table }
+func (e *Engine) Commands() Table { return *e.table.Load() }
 
 // Databases is the number of logical databases.
 func (e *Engine) Databases() int { return e.databases }
@@ -143,7 +145,8 @@ func (e *Engine) setState(set, clear state) error {
 
 // Close ends the engine: calls that wait and all calls from now on return
 // ErrClosed. It waits for the engine's goroutines. Snapshots that are open stay
-// readable; the memory goes with the last of them.
+// readable; the memory goes with the last of them. Its error is that of who was to
+// save what there was: see OnClose.
 func (e *Engine) Close() error {
 	all := lockSet{write: allShards}
 	if err := e.lock(all); err != nil {
@@ -154,6 +157,11 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.state |= stateClosed
+	var end *Snapshot
+	last := e.saver.last.Load()
+	if last != nil {
+		end = e.freeze()
+	}
 	for db := range e.tables {
 		for i, tab := range e.tables[db] {
 			if tab != nil {
@@ -169,7 +177,11 @@ func (e *Engine) Close() error {
 	e.journal.close()
 	e.work.Wait()
 	e.snapshots.engineClosed(e.src)
-	return nil
+	if end == nil {
+		return nil
+	}
+	defer end.Close()
+	return (*last)(end)
 }
 
 // Closed is closed when Close is called.

@@ -38,6 +38,9 @@ type Session struct {
 	store      *wordStore
 	watch      *watch // nil: nothing was watched yet
 
+	batch bool          // see Batch
+	ended time.Duration // when the last command of a batch did, since the engine's epoch; 0: look at the clock
+
 	args     Args // of the command being run by Exec
 	lastName string
 	last     Command // what lastName found
@@ -166,7 +169,7 @@ func (s *Session) find(words [][]byte) (c Command, first int) {
 	if name := words[0]; len(name) != 0 && string(name) == s.lastName {
 		return s.last, 1
 	}
-	c, first = s.e.table.Find(words)
+	c, first = s.e.Commands().Find(words)
 	if _, ok := c.(*Container); c != nil && first == 1 && !ok {
 		s.lastName, s.last = c.Info().spelling(words[0]), c
 	}
@@ -193,13 +196,25 @@ func (s *Session) run(c Command, words [][]byte, w *Reply) {
 		}
 		return
 	}
-	start := time.Since(s.e.epoch) // half of what time.Now costs
+	start := s.ended
+	if start == 0 {
+		start = time.Since(s.e.epoch) // half of what time.Now costs
+	}
 	err := c.exec(s, &s.args, w)
 	if err != nil {
 		writeErr(w, err)
 	}
-	s.e.gate.Ran(s, c, words, time.Since(s.e.epoch)-start, err)
+	end := time.Since(s.e.epoch)
+	if s.batch {
+		s.ended = end
+	}
+	s.e.gate.Ran(s, c, words, end-start, err)
 }
+
+// Batch says whether the next command follows the last one at once, so that one
+// begins when the other has ended and the clock is looked at once for both. It is
+// said again whenever something else was done in between.
+func (s *Session) Batch(on bool) { s.batch, s.ended = on, 0 }
 
 // reject answers a command that is not run or queued.
 func (s *Session) reject(c Command, err error, w *Reply) {

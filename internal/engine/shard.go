@@ -22,6 +22,7 @@ type shard struct {
 	mu      sync.RWMutex // guards following
 	counted []int        // bytes of each table as they stand in used
 	changes int64        // of keys, since the engine was made
+	tell    bool         // the next change: see ExpectChange
 	waiters map[dbKey]*waitQueue
 	watch   map[dbKey][]watcher
 
@@ -29,7 +30,7 @@ type shard struct {
 	used        atomic.Int64 // bytes of all tables; written under mu
 	keys        []dbCount    // by database; written under mu
 
-	_ [80]byte // its neighbour's lock lies in another cache line
+	_ [72]byte // its neighbour's lock lies in another cache line
 }
 
 // A dbCount is what DBSIZE and INFO sum up without a lock.

@@ -203,7 +203,7 @@ func (e *Engine) Stats() Stats {
 			}
 		}
 	}
-	for name, c := range e.table {
+	for name, c := range e.Commands() {
 		var sum CommandStats
 		for _, l := range lanes {
 			if id := c.Info().id; id < len(l.commands) {

@@ -407,7 +407,7 @@ func (t *Txn) countPlain() {
 		t.inPlace.Compact()
 		t.inPlace = nil
 	}
-	t.e.shards[bits.TrailingZeros64(t.held.write)].changes += int64(t.changes)
+	t.e.changed(bits.TrailingZeros64(t.held.write), t.changes)
 	t.changes = 0
 }
 
@@ -424,7 +424,7 @@ func (t *Txn) finish() {
 func (t *Txn) leave() {
 	e, expired := t.e, t.expired
 	if t.changes != 0 {
-		e.shards[bits.TrailingZeros64(t.held.write)].changes += int64(t.changes)
+		e.changed(bits.TrailingZeros64(t.held.write), t.changes)
 	}
 	e.unlock(t.held)
 	if t.frozen != nil {

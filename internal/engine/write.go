@@ -503,10 +503,15 @@ func (t *Txn) table(at *keyRef) *hashtable.Table {
 	i := at.shard()
 	tab := t.e.tables[at.db][i]
 	if tab == nil {
-		tab = hashtable.New(t.e.src, t.e.seed, shardLog)
-		tab.Inside(func(h hashtable.Handle) int64 { return firstField(&tab.View, h) })
+		tab = t.e.newTable()
 		t.e.tables[at.db][i] = tab
 	}
+	return tab
+}
+
+func (e *Engine) newTable() *hashtable.Table {
+	tab := hashtable.New(e.src, e.seed, shardLog)
+	tab.Inside(func(h hashtable.Handle) int64 { return firstField(&tab.View, h) })
 	return tab
 }
 
