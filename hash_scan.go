@@ -3,7 +3,6 @@ package larder
 import (
 	"iter"
 	"math"
-	"math/rand/v2"
 	"strconv"
 
 	"github.com/larderdb/larder/internal/ds/hashfields"
@@ -12,37 +11,28 @@ import (
 
 // Some of a hash: HRANDFIELD HSCAN.
 
-const errHRandRange Error = "ERR value is out of range"
-
 // HRandField returns fields of the hash at key, drawn at random, each with the same
 // chance: count different ones, or all if there are fewer; or, where count is
 // negative, -count of which some may be the same. Fewer than asked for are returned
 // of a missing key only, none then. It returns an error for a negative count of
 // which the answer would take more memory than a string may.
 func (c Commands) HRandField(key string, count int64) ([]string, error) {
-	return callHRandField.Do(c.s, hrandArgs{key: key, count: count, counted: true})
+	return callHRandField.Do(c.s, memberDraw{key: key, count: count, counted: true})
 }
 
 // HRandFieldWithValues is HRandField with the fields' values.
 func (c Commands) HRandFieldWithValues(key string, count int64) ([]HField, error) {
-	return callHRandFieldWithValues.Do(c.s, hrandArgs{key: key, count: count, counted: true, values: true})
-}
-
-type hrandArgs struct {
-	key     string
-	count   int64
-	counted bool // else one field is answered, not a list
-	values  bool
+	return callHRandFieldWithValues.Do(c.s, memberDraw{key: key, count: count, counted: true, with: true})
 }
 
 // hrandReply draws its fields when they are written, so that no list of them is
 // needed, however many there are.
 type hrandReply struct {
-	a hrandArgs
+	a memberDraw
 	p *hashfields.Picker // nil: there are no fields
 }
 
-func (a hrandArgs) distinct() bool { return a.count >= 0 }
+func (a memberDraw) distinct() bool { return a.count >= 0 }
 
 // draw calls f for the fields.
 func (r hrandReply) draw(f func(field, value fieldValue)) {
@@ -68,14 +58,14 @@ func (r hrandReply) len() int {
 	return int(-r.a.count)
 }
 
-func hrand(t *txn, a hrandArgs) (r hrandReply, err error) {
+func hrand(t *txn, a memberDraw) (r hrandReply, err error) {
 	r.a = a
 	v, err := hashAt(t, a.key)
 	if err != nil {
 		return r, err
 	}
 	if a.count == math.MinInt64 {
-		return r, errHRandRange // there is no such number without its sign
+		return r, errDrawRange // there is no such number without its sign
 	}
 	n := v.Len()
 	if n == 0 {
@@ -87,52 +77,33 @@ func hrand(t *txn, a hrandArgs) (r hrandReply, err error) {
 	// The answer is written whole. What it takes is known well enough from what the
 	// fields take on average; more than a string may take it must not.
 	if each := int64(v.Bytes()/n + replyOverhead); a.count < 0 && -a.count > t.Engine().MaxString()/each {
-		return r, errHRandRange
+		return r, errDrawRange
 	}
-	r.p = v.Picker(rand.Uint64)
+	r.p = v.Picker(t.Rand)
 	return r, nil
 }
 
 // replyOverhead is what a field takes in a reply besides its bytes, about.
 const replyOverhead = 16
 
-func hrandKeys(k *keySet, a hrandArgs) { k.Read(a.key) }
-
-var opHRandField = add(&op[hrandArgs, hrandReply]{
+var opHRandField = add(&op[memberDraw, hrandReply]{
 	Spec: spec{
 		Name: "HRANDFIELD", Arity: -2, Flags: readOnly, Keys: engine.One("RO ACCESS"),
 		Group: "hash", Since: "6.2.0", Complexity: "O(N) for N fields drawn, or O(N) for a hash of N fields if a third or more are asked for",
 		Syntax:  "key:key [options<count:integer [withvalues=WITHVALUES]>]",
 		Summary: "Draws fields of a hash at random.", Tips: []string{"nondeterministic_output"},
 	},
-	Parse: func(p *args) hrandArgs {
-		a := hrandArgs{key: p.Key(), count: 1}
-		if !p.More() {
-			return a
-		}
-		a.counted, a.count = true, p.Int()
-		if a.count == math.MinInt64 {
-			p.Fail(Error("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"))
-		}
-		if p.More() {
-			if a.values = p.Flag("WITHVALUES"); !a.values || p.More() {
-				p.Syntax()
-			} else if a.count < -math.MaxInt64/2 || a.count > math.MaxInt64/2 {
-				p.Fail(errHRandRange)
-			}
-		}
-		return a
-	},
-	Keys: hrandKeys,
-	Run:  hrand,
+	Parse: parseMemberDraw("WITHVALUES"),
+	Keys:  readDrawn,
+	Run:   hrand,
 	Reply: func(w *reply, r hrandReply) {
 		if !r.a.counted {
 			f, _ := r.p.Pick()
 			replyField(w, f)
 			return
 		}
-		nested := r.a.values && w.Proto == 3
-		if n := r.len(); r.a.values && !nested {
+		nested := r.a.with && w.Proto == 3
+		if n := r.len(); r.a.with && !nested {
 			w.Array(2 * n)
 		} else {
 			w.Array(n)
@@ -142,7 +113,7 @@ var opHRandField = add(&op[hrandArgs, hrandReply]{
 				w.Array(2)
 			}
 			replyField(w, field)
-			if r.a.values {
+			if r.a.with {
 				replyField(w, value)
 			}
 		})
@@ -151,10 +122,10 @@ var opHRandField = add(&op[hrandArgs, hrandReply]{
 
 // callHRandField and callHRandFieldWithValues are HRANDFIELD for a Go caller.
 var (
-	callHRandField = &op[hrandArgs, []string]{
+	callHRandField = &op[memberDraw, []string]{
 		Spec: opHRandField.Spec,
-		Keys: hrandKeys,
-		Run: func(t *txn, a hrandArgs) (out []string, err error) {
+		Keys: readDrawn,
+		Run: func(t *txn, a memberDraw) (out []string, err error) {
 			r, err := hrand(t, a)
 			if err == nil {
 				r.draw(func(field, _ fieldValue) { out = append(out, field.Keep()) })
@@ -162,10 +133,10 @@ var (
 			return out, err
 		},
 	}
-	callHRandFieldWithValues = &op[hrandArgs, []HField]{
+	callHRandFieldWithValues = &op[memberDraw, []HField]{
 		Spec: opHRandField.Spec,
-		Keys: hrandKeys,
-		Run: func(t *txn, a hrandArgs) (out []HField, err error) {
+		Keys: readDrawn,
+		Run: func(t *txn, a memberDraw) (out []HField, err error) {
 			r, err := hrand(t, a)
 			if err == nil {
 				r.draw(func(field, value fieldValue) { out = append(out, HField{field.Keep(), value.Keep()}) })

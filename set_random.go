@@ -277,7 +277,7 @@ var opSRandMember = add(&op[srandArgs, spick]{
 		if p.More() {
 			a.counted = true
 			if a.count = p.Int(); a.count == math.MinInt64 {
-				p.Fail(errZRandCount)
+				p.Fail(errDrawCount)
 			}
 		}
 		return a
@@ -312,7 +312,7 @@ func srandmember(t *txn, a srandArgs) (spick, error) {
 	case err != nil:
 		return p, err
 	case a.count < -maxSRandom:
-		return p, errZRandRange
+		return p, errDrawRange
 	case !a.counted:
 		p.draws = 1
 	case a.count < 0:

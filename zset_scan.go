@@ -2,7 +2,6 @@ package larder
 
 import (
 	"iter"
-	"math"
 	"slices"
 	"strconv"
 
@@ -93,7 +92,7 @@ func zscan(t *txn, a memberScan) (r zscanReply, err error) {
 
 // ZRandMember returns a random member, each with the same chance, or ErrNil.
 func (c Commands) ZRandMember(key string) (string, error) {
-	r, err := opZRandMember.Do(c.s, zrandArgs{key: key, count: 1})
+	r, err := opZRandMember.Do(c.s, memberDraw{key: key, count: 1})
 	if err != nil {
 		return "", err
 	}
@@ -104,14 +103,8 @@ func (c Commands) ZRandMember(key string) (string, error) {
 // there are no more; if n is negative, -n members that may come repeatedly. It
 // refuses an n of more than 16,777,216 repeated members.
 func (c Commands) ZRandMemberN(key string, n int64) ([]Z, error) {
-	r, err := opZRandMember.Do(c.s, zrandArgs{key: key, count: n, counted: true})
+	r, err := opZRandMember.Do(c.s, memberDraw{key: key, count: n, counted: true})
 	return r.kept, err
-}
-
-type zrandArgs struct {
-	key             string
-	count           int64
-	counted, scores bool
 }
 
 // maxZRandom is how many random members are given at once, where they repeat. Redis
@@ -157,29 +150,16 @@ func (z *zpick) each() iter.Seq[orderedset.Item] {
 	}
 }
 
-var opZRandMember = add(&op[zrandArgs, zpick]{
+var opZRandMember = add(&op[memberDraw, zpick]{
 	Spec: spec{
 		Name: "ZRANDMEMBER", Arity: -2, Flags: readOnly, Keys: engine.One("RO ACCESS"),
 		Group: "sorted-set", Since: "6.2.0", Complexity: "O(N*log(M)) for N members of M",
 		Syntax:  "key:key [options<count:integer [WITHSCORES]>]",
 		Summary: "Lists random members of a sorted set.", Tips: []string{"nondeterministic_output"},
 	},
-	Parse: func(p *args) zrandArgs {
-		a := zrandArgs{key: p.Key(), count: 1}
-		if !p.More() {
-			return a
-		}
-		a.counted = true
-		if a.count = p.Int(); a.count == math.MinInt64 {
-			p.Fail(errZRandCount)
-		}
-		if a.scores = p.Flag("WITHSCORES"); a.scores && !p.More() && (a.count < -math.MaxInt64/2 || a.count > math.MaxInt64/2) {
-			p.Fail(errZRandRange)
-		}
-		return a
-	},
-	Keys: func(k *keySet, a zrandArgs) { k.Read(a.key) },
-	Run:  zrandmember,
+	Parse: parseMemberDraw("WITHSCORES"),
+	Keys:  readDrawn,
+	Run:   zrandmember,
 	Keep: func(z zpick) zpick {
 		z.kept = make([]Z, 0, z.len())
 		for it := range z.each() {
@@ -213,20 +193,16 @@ var opZRandMember = add(&op[zrandArgs, zpick]{
 	},
 })
 
-const errZRandRange Error = "ERR value is out of range"
-
-const errZRandCount Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
-
-func zrandmember(t *txn, a zrandArgs) (zpick, error) {
+func zrandmember(t *txn, a memberDraw) (zpick, error) {
 	items, err := t.ZSet(a.key)
-	z := zpick{t: t, items: items, counted: a.counted, scores: a.scores}
+	z := zpick{t: t, items: items, counted: a.counted, scores: a.with}
 	switch {
 	case err == ErrNil && a.counted:
 		return z, nil
 	case err != nil:
 		return z, err
 	case a.count < -maxZRandom:
-		return z, errZRandRange
+		return z, errDrawRange
 	}
 	n := items.Len()
 	switch {

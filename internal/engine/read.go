@@ -314,6 +314,9 @@ func (t *Txn) Step(cursor uint64, f func(key string, it Item)) (next uint64) {
 	return next
 }
 
+// Rand returns 64 random bits.
+func (t *Txn) Rand() uint64 { return t.e.random() }
+
 // Random returns a key of the selected database, each with the same chance, or
 // "" and false if there is none. The command holds all shards. Expired keys are
 // passed over, and deleted as if they had been read.

@@ -213,9 +213,6 @@ func (e *ZSetEdit) Len() int {
 	return orderedset.Flat(borrow(*e.buf)).Len()
 }
 
-// Rand returns 64 random bits.
-func (t *Txn) Rand() uint64 { return t.e.random() }
-
 // ZSetLimits says how large a small sorted set may become.
 func (e *Engine) ZSetLimits() orderedset.Limits {
 	return orderedset.Limits{Entries: int(e.memory.zsetEntries.Load()), Value: int(e.memory.zsetValue.Load())}

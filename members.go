@@ -2,14 +2,16 @@ package larder
 
 import (
 	"iter"
+	"math"
 
 	"github.com/larderdb/larder/internal/engine"
 	"github.com/larderdb/larder/internal/glob"
 )
 
-// What HSCAN, SSCAN and ZSCAN have in common.
+// What the collections have in common: HSCAN, SSCAN and ZSCAN; HRANDFIELD,
+// SRANDMEMBER and ZRANDMEMBER.
 
-// memberScan are their arguments.
+// memberScan are the arguments of HSCAN, SSCAN and ZSCAN.
 type memberScan struct {
 	key      string
 	cursor   uint64
@@ -92,3 +94,36 @@ func scanMembers[T any](a memberScan, call func(memberScan) (found []T, next uin
 		}
 	}
 }
+
+// memberDraw are the arguments of HRANDFIELD and ZRANDMEMBER.
+type memberDraw struct {
+	key     string
+	count   int64 // negative: so many that may be the same
+	counted bool  // else one is answered, not a list
+	with    bool  // values, or scores, too
+}
+
+const (
+	errDrawRange Error = "ERR value is out of range"
+	errDrawCount Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+)
+
+// parseMemberDraw reads the arguments of a command whose last option is with.
+func parseMemberDraw(with string) func(*args) memberDraw {
+	return func(p *args) memberDraw {
+		a := memberDraw{key: p.Key(), count: 1}
+		if !p.More() {
+			return a
+		}
+		a.counted = true
+		if a.count = p.Int(); a.count == math.MinInt64 {
+			p.Fail(errDrawCount)
+		}
+		if a.with = p.Flag(with); a.with && !p.More() && (a.count < -math.MaxInt64/2 || a.count > math.MaxInt64/2) {
+			p.Fail(errDrawRange)
+		}
+		return a
+	}
+}
+
+func readDrawn(k *keySet, a memberDraw) { k.Read(a.key) }
