@@ -285,6 +285,35 @@ func TestCloneLetsGo(t *testing.T) {
 	}
 }
 
+// TestCloneDrainedAndEmptied removes the last entry of a shared chunk while it is
+// being drained: the chunk goes with it, not when all that was there is walked.
+func TestCloneDrainedAndEmptied(t *testing.T) {
+	tb := NewCollection()
+	for i := range 500 { // the last of them share a chunk with what follows
+		tb.Put(fmt.Sprint("member", i), "12345678")
+	}
+	for _, k := range []string{"large", "larger"} {
+		tb.Put(k, strings.Repeat("x", 1500))
+	}
+	tb.Clone()
+	remove := func(k string) {
+		tb.Remove(k)
+		tb.Compact()
+	}
+	for i := range 500 {
+		remove(fmt.Sprint("member", i))
+	}
+	remove("large")
+	if tb.draining == 0 {
+		t.Fatal("nothing is drained when half of what is shared is dead")
+	}
+	remove("larger")
+	if tb.sharedSpace != 0 || tb.draining != 0 {
+		t.Errorf("an empty collection keeps %d shared granules and drains chunk %d", tb.sharedSpace, tb.draining)
+	}
+	tb.verify(t)
+}
+
 // TestSmallCollections looks at what few members cost.
 func TestSmallCollections(t *testing.T) {
 	for _, tt := range []struct{ members, limit int }{{1, 1 << 10}, {200, 9 << 10}, {10_000, 540 << 10}} {

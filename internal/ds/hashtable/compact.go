@@ -62,6 +62,10 @@ func (t *Table) Compact() (more bool) {
 		c.drained = false
 	}
 	for ; n > 0 && t.drainPos < uint32(c.bump); n-- {
+		if shared && c.used == 0 { // its last entries were removed meanwhile
+			t.drainPos = uint32(c.bump)
+			break
+		}
 		h := Handle(t.draining<<chunkLog | t.drainPos)
 		e := t.at(h)
 		size := int(e.size)
