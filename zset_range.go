@@ -417,13 +417,21 @@ func replyZSlice(w *reply, z zslice) {
 	}
 	c := z.cursor()
 	for range z.n {
-		it, _ := c.Next()
 		if nested {
 			w.Array(2)
 		}
-		replyValue(w, it.Member)
+		var score float64
+		if c.Big() {
+			var member string
+			member, score, _ = c.NextMember()
+			w.Bulk(member)
+		} else {
+			it, _ := c.Next()
+			replyValue(w, it.Member)
+			score = it.Score
+		}
 		if z.scores {
-			w.Double(it.Score)
+			w.Double(score)
 		}
 	}
 }

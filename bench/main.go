@@ -68,7 +68,15 @@ func main() {
 	isQuick := flag.Bool("quick", false, "fewer and shorter rounds, fewer keys")
 	rounds := flag.Int("rounds", 0, "rounds to interleave; 0 is 5, or 3 with -quick")
 	server := flag.String("server", "", "command of larder's server; {port}, {dir} and {threads} are replaced (default: ../examples/server, built first)")
+	profile := flag.String("profile", "", "measure nothing, but write the profile that examples/server is compiled with to this file")
 	flag.Parse()
+	if *profile != "" {
+		if err := writeProfile(*profile); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	sc := full
 	if *isQuick {
 		sc = quick

@@ -51,7 +51,7 @@ func (l *latencies) init() {
 	}
 }
 
-func (l *latencies) note(lane int, spec *engine.Spec, d time.Duration) {
+func (l *latencies) note(lane int, spec *engine.Spec, calls int, d time.Duration) {
 	if spec.ID() >= len(l.lane[lane]) {
 		return // declared after the engine was made
 	}
@@ -62,7 +62,7 @@ func (l *latencies) note(lane int, spec *engine.Spec, d time.Duration) {
 		h = p.Load()
 	}
 	if h != nil { // a reset may have come between
-		h[bucket(d)].Add(1)
+		h[bucket(d)].Add(uint32(calls))
 	}
 }
 

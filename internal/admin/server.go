@@ -161,16 +161,17 @@ func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
 	return s.mayWrite(es, spec)
 }
 
-// Ran takes note of a command that ran; see engine.Gate.
-func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, d time.Duration, err error) {
-	s.commands.Add(1)
+// Ran takes note of a command that ran; see engine.Gate. Calls that were timed
+// together have equal shares of the time.
+func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, calls int, d time.Duration, err error) {
+	s.commands.Add(int64(calls))
 	spec := c.Info()
 	if p := s.persistence.Load(); p != nil && err == nil && spec.Name == "FLUSHALL" {
 		(*p).Flushed()
 	}
 	es.Took(spec, d)
 	if s.tracking.Load() {
-		s.latency.note(es.Lane(), spec, d)
+		s.latency.note(es.Lane(), spec, calls, d/time.Duration(calls))
 	}
 }
 

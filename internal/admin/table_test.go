@@ -189,7 +189,7 @@ func TestHistogram(t *testing.T) {
 		t.Error("percentiles of nothing")
 	}
 	for i, n := range rand.Perm(1000) {
-		l.note(i%engine.Lanes, spec, time.Duration(n+1)*time.Microsecond)
+		l.note(i%engine.Lanes, spec, 1, time.Duration(n+1)*time.Microsecond)
 	}
 	got := l.percentiles(spec, []float64{0, 50, 99, 99.9, 100})
 	for i, want := range []time.Duration{1, 500, 990, 999, 1000} {
@@ -197,7 +197,7 @@ func TestHistogram(t *testing.T) {
 			t.Errorf("percentiles = %v", got)
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { l.note(0, spec, time.Millisecond) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { l.note(0, spec, 1, time.Millisecond) }); n != 0 {
 		t.Errorf("noting a duration allocates %v times", n)
 	}
 	l.reset()

@@ -27,8 +27,10 @@ type Config struct {
 type Gate interface {
 	// Admit is called before a command is run or queued. An error refuses it.
 	Admit(s *Session, c Command, words [][]byte) error
-	// Ran is called after a command ran, with its duration and its error.
-	Ran(s *Session, c Command, words [][]byte, d time.Duration, err error)
+	// Ran is called after a command ran, with its duration and its error; or after
+	// several calls of a command that are timed together, without their words and
+	// errors.
+	Ran(s *Session, c Command, words [][]byte, calls int, d time.Duration, err error)
 }
 
 // An Engine is a keyspace with its journal.

@@ -426,7 +426,7 @@ func (s *Session) execQueued(q *Queued, w *Reply) {
 		}
 	}
 	s.args.reset(q.words, q.first)
-	s.run(q.c, q.words, w)
+	s.run(q.c, q.c.Info(), q.words, w)
 }
 
 // AtRest returns an error that says what is watched, waited for or locked. It is

@@ -38,8 +38,9 @@ type Session struct {
 	store      *wordStore
 	watch      *watch // nil: nothing was watched yet
 
-	batch bool          // see Batch
-	ended time.Duration // when the last command of a batch did, since the engine's epoch; 0: look at the clock
+	batch  bool          // see Batch
+	ended  time.Duration // when the last command of a batch did, since the engine's epoch; 0: look at the clock
+	streak streak
 
 	args     Args // of the command being run by Exec
 	lastName string
@@ -136,8 +137,9 @@ func (s *Session) Exec(words [][]byte, w *Reply) {
 		s.reject(nil, unknown(words), w)
 		return
 	}
-	if n := c.Info().Arity; n > 0 && len(words) != n || len(words) < -n {
-		s.reject(c, arity(c.Info()), w)
+	spec := c.Info()
+	if n := spec.Arity; n > 0 && len(words) != n || len(words) < -n {
+		s.reject(c, arity(spec), w)
 		return
 	}
 	if ct, ok := c.(*Container); ok && !ct.alone(words) {
@@ -151,7 +153,7 @@ func (s *Session) Exec(words [][]byte, w *Reply) {
 		}
 	}
 	if s.Multi {
-		if err := s.queueing(c.Info()); err != nil {
+		if err := s.queueing(spec); err != nil {
 			s.reject(c, err, w)
 			return
 		}
@@ -161,7 +163,7 @@ func (s *Session) Exec(words [][]byte, w *Reply) {
 		}
 	}
 	s.args.reset(words, first)
-	s.run(c, words, w)
+	s.run(c, spec, words, w)
 }
 
 // find is Table.Find with a memory of one command: clients repeat themselves.
@@ -189,32 +191,78 @@ func (s *Spec) spelling(name []byte) string {
 }
 
 // run runs a command that was found and admitted.
-func (s *Session) run(c Command, words [][]byte, w *Reply) {
+func (s *Session) run(c Command, spec *Spec, words [][]byte, w *Reply) {
 	if s.e.gate == nil {
 		if err := c.exec(s, &s.args, w); err != nil {
 			writeErr(w, err)
 		}
 		return
 	}
-	start := s.ended
-	if start == 0 {
-		start = time.Since(s.e.epoch) // half of what time.Now costs
+	if s.batch && spec.brief && len(words) <= briefWords && s.txn == nil {
+		if s.streak.spec != spec {
+			s.endStreak()
+			s.streak = streak{c: c, spec: spec, start: s.startTime()}
+		}
+		s.streak.calls++
+		if err := c.exec(s, &s.args, w); err != nil {
+			writeErr(w, err)
+		}
+		return
 	}
+	s.endStreak()
+	start := s.startTime()
 	err := c.exec(s, &s.args, w)
 	if err != nil {
 		writeErr(w, err)
 	}
+	s.e.gate.Ran(s, c, words, 1, s.endTime()-start, err)
+}
+
+// A streak is a run of equal brief commands within a batch. They are timed as one:
+// looking at the clock costs more than half of what such a command does.
+type streak struct {
+	c     Command
+	spec  *Spec // c's; nil: there is no streak
+	calls int
+	start time.Duration
+}
+
+// briefWords is how many words a command has at most that is timed in a streak.
+const briefWords = 8
+
+// endStreak reports the commands of a streak, if there were any.
+func (s *Session) endStreak() {
+	if st := s.streak; st.spec != nil {
+		s.streak.spec = nil
+		s.e.gate.Ran(s, st.c, nil, st.calls, s.endTime()-st.start, nil)
+	}
+}
+
+// startTime is when the command that now begins did, since the engine's epoch.
+func (s *Session) startTime() time.Duration {
+	if s.ended != 0 {
+		return s.ended
+	}
+	return time.Since(s.e.epoch) // half of what time.Now costs
+}
+
+// endTime is when the command that was run ended. In a batch the next begins then.
+func (s *Session) endTime() time.Duration {
 	end := time.Since(s.e.epoch)
 	if s.batch {
 		s.ended = end
 	}
-	s.e.gate.Ran(s, c, words, end-start, err)
+	return end
 }
 
 // Batch says whether the next command follows the last one at once, so that one
-// begins when the other has ended and the clock is looked at once for both. It is
-// said again whenever something else was done in between.
-func (s *Session) Batch(on bool) { s.batch, s.ended = on, 0 }
+// begins when the other has ended and the clock is looked at once for both, and once
+// for a row of equal commands that are over at once. It is said again whenever
+// something else was done in between.
+func (s *Session) Batch(on bool) {
+	s.endStreak()
+	s.batch, s.ended = on, 0
+}
 
 // reject answers a command that is not run or queued.
 func (s *Session) reject(c Command, err error, w *Reply) {

@@ -90,6 +90,7 @@ type Spec struct {
 	lower     string // the name as it is looked up
 	container string // what it is a subcommand of
 	id        int    // its place in the statistics
+	brief     bool   // it is over at once, if it has few words
 }
 
 // One returns the key specs of a command whose only key is its first argument.
@@ -133,6 +134,8 @@ func Add[C Command](t Table, c C) C {
 		spec.container = container
 	}
 	spec.id = int(lastID.Add(1))
+	spec.brief = spec.Flags&(Write|ReadOnly) != 0 && spec.Flags&MayBlock == 0 &&
+		(spec.Flags&Fast != 0 || strings.HasPrefix(spec.Complexity, "O(1)"))
 	if _, dup := t[spec.lower]; dup {
 		panic("engine: command declared twice: " + spec.lower)
 	}

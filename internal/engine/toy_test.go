@@ -51,12 +51,12 @@ type toySetArgs struct {
 
 var (
 	toyGet = toy(&Op[string, Str]{
-		Spec:  Spec{Name: "GET", Arity: 2, Flags: ReadOnly},
+		Spec:  Spec{Name: "GET", Arity: 2, Flags: ReadOnly | Fast},
 		Parse: (*Args).Key, Keys: (*KeySet).Read, Run: (*Txn).String, Keep: Str.Keep,
 		Reply: func(w *Reply, s Str) { w.Bulk(s.String()) },
 	})
 	toySet = toy(&Op[toySetArgs, Str]{
-		Spec: Spec{Name: "SET", Arity: -3, Flags: Write | DenyOOM},
+		Spec: Spec{Name: "SET", Arity: -3, Flags: Write | DenyOOM, Complexity: "O(1)"},
 		Parse: func(p *Args) toySetArgs {
 			a := toySetArgs{key: p.Key(), value: p.String()}
 			for p.More() {

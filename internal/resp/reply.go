@@ -19,8 +19,12 @@ type Reply struct {
 }
 
 func (w *Reply) head(kind byte, n int64) {
-	if 0 <= n && n < 10 { // most headers, and worth a third of their time
+	switch { // most headers, and worth a third of their time
+	case 0 <= n && n < 10:
 		w.Buf = append(w.Buf, kind, byte('0'+n), '\r', '\n')
+		return
+	case 10 <= n && n < 100:
+		w.Buf = append(w.Buf, kind, byte('0'+n/10), byte('0'+n%10), '\r', '\n')
 		return
 	}
 	w.Buf = append(strconv.AppendInt(append(w.Buf, kind), n, 10), '\r', '\n')

@@ -147,14 +147,24 @@ func (c *Cursor) Next() (it Item, ok bool) {
 	if c.items.big == nil {
 		return c.nextFlat()
 	}
+	member, score, ok := c.NextMember()
+	return Item{ofString(member), score}, ok
+}
+
+// Big reports whether the items are those of a [Set], for which there is NextMember.
+func (c *Cursor) Big() bool { return c.items.big != nil }
+
+// NextMember is Next for a [Set], whose members are strings: long ranges are made of
+// these, and an Item takes as long as all the rest.
+func (c *Cursor) NextMember() (member string, score float64, ok bool) {
 	s := c.items.big
 	if c.rank < 0 || c.rank >= s.Len() {
-		return it, false
+		return "", 0, false
 	}
 	if c.leaf == nil || c.i < 0 || c.i >= c.leaf.n {
 		c.leaf, c.i = s.leafAt(c.rank)
 	}
-	it = Item{ofString(s.members.Key(c.leaf.handle[c.i])), c.leaf.score[c.i]}
+	member, score = s.members.Key(c.leaf.handle[c.i]), c.leaf.score[c.i]
 	if c.back {
 		c.rank--
 		c.i--
@@ -162,7 +172,7 @@ func (c *Cursor) Next() (it Item, ok bool) {
 		c.rank++
 		c.i++
 	}
-	return it, true
+	return member, score, true
 }
 
 func (c *Cursor) nextFlat() (it Item, ok bool) {

@@ -93,7 +93,11 @@ func (l *List) Depth() int { return l.depth }
 // bytes until done.
 func (l *List) edit(c *cursor) *node {
 	l.ownPath(c)
-	s := c.slot()
+	return l.editSlot(c.slot())
+}
+
+// editSlot is edit for a slot of a page that is owned.
+func (l *List) editSlot(s *slot) *node {
 	n := s.node
 	l.bytes -= n.bytes()
 	if n.owner != l.owner {
@@ -107,6 +111,26 @@ func (l *List) edit(c *cursor) *node {
 	}
 	n.unpack()
 	return n
+}
+
+// editEnd is edit for the first node, or the last, which is about to get more elements
+// or fewer: the way there is short, and no such node is packed. bytes is for the caller
+// to settle.
+func (l *List) editEnd(front bool, more int) *node {
+	l.len += more
+	l.root = l.ownPage(l.root)
+	for p := l.root; ; {
+		s := &p.slots[0]
+		if !front {
+			s = &p.slots[len(p.slots)-1]
+		}
+		s.elems += more
+		if p.leaf {
+			return l.editSlot(s)
+		}
+		s.page = l.ownPage(s.page)
+		p = s.page
+	}
 }
 
 // done ends what edit began, by which the node got more elements, or fewer.
@@ -166,10 +190,7 @@ func (l *List) settleNode(k int) {
 // plain node.
 func (l *List) Push(front bool, s string, large int) {
 	l.own()
-	n := l.last()
-	if front {
-		n = l.first()
-	}
+	n := l.end(front)
 	if n == nil {
 		l.linkFirst(l.newNode(s, len(s) >= large))
 		return
@@ -189,14 +210,13 @@ func (l *List) Push(front bool, s string, large int) {
 		return
 	}
 	e := listpack.Encode(s)
-	c := l.outer(front)
-	n = l.edit(&c)
+	n = l.editEnd(front, 1)
 	if front {
 		l.putFront(n, &e)
 	} else {
 		l.putBack(n, &e)
 	}
-	l.done(&c, n, 1)
+	l.bytes += n.bytes()
 }
 
 // outer finds the first node, or the last.
@@ -211,10 +231,7 @@ func (l *List) outer(front bool) cursor {
 // borrows from the list, and stays good when that element is popped, until the next
 // change after that.
 func (l *List) Peek(front bool) listpack.Value {
-	n := l.last()
-	if front {
-		n = l.first()
-	}
+	n := l.end(front)
 	switch {
 	case n.plain:
 		return listpack.StringValue(n.unpacked())
@@ -228,21 +245,21 @@ func (l *List) Peek(front bool) listpack.Value {
 // Pop removes the first element, or the last, of a list that is not empty.
 func (l *List) Pop(front bool) {
 	l.own()
-	c := l.outer(front)
-	if n := c.node(); n.count == 1 {
+	if n := l.end(front); n.count == 1 {
+		c := l.outer(front)
 		if l.unlink(&c); n.owner == l.owner && n.raw == 0 && !n.plain {
 			l.spare = n.buf[:0]
 		}
 		return
 	}
-	n := l.edit(&c)
+	n := l.editEnd(front, -1)
 	lp := n.lp()
 	if front {
 		n.cut(header, listpack.After(lp, header), 1)
 	} else {
 		n.cut(listpack.Prev(lp, len(lp)-1), len(lp)-1, 1)
 	}
-	l.done(&c, n, -1)
+	l.bytes += n.bytes()
 }
 
 // value is the element of a node at an index within it.

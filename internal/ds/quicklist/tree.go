@@ -55,27 +55,21 @@ func (c *cursor) slot() *slot {
 
 func (c *cursor) node() *node { return c.slot().node }
 
-// first and last are the outer nodes, nil where there are none.
-func (l *List) first() *node {
+// end is the first node, or the last; nil where there is none.
+func (l *List) end(front bool) *node {
 	if l.nodes == 0 {
 		return nil
 	}
-	p := l.root
-	for !p.leaf {
-		p = p.slots[0].page
+	for p := l.root; ; {
+		s := &p.slots[0]
+		if !front {
+			s = &p.slots[len(p.slots)-1]
+		}
+		if p.leaf {
+			return s.node
+		}
+		p = s.page
 	}
-	return p.slots[0].node
-}
-
-func (l *List) last() *node {
-	if l.nodes == 0 {
-		return nil
-	}
-	p := l.root
-	for !p.leaf {
-		p = p.slots[len(p.slots)-1].page
-	}
-	return p.slots[len(p.slots)-1].node
 }
 
 // seekNode finds the node of an ordinal, which there is.
