@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/larderdb/larder/internal/conf"
 	"github.com/larderdb/larder/internal/process"
@@ -44,8 +45,22 @@ func prepare(log *process.Log, c *conf.Config) error {
 		log.Printf(process.Notice, "%s", n)
 	}
 	runtime.GOMAXPROCS(int(c.Int("io-threads")))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+		ballast = make([]byte, 32<<20)
+	}
 	return limitClients(log, c)
 }
+
+// gcPercent is how much the Go heap may grow between two garbage collections. Large
+// collections and streams lie in it, nearly all bytes without pointers, so that a
+// collection costs little; Go's 100 would let the process take twice what they need.
+const gcPercent = 25
+
+// ballast makes the heap look larger than it is, so that a server of little data does
+// not collect its garbage megabyte by megabyte. It is never touched, and so takes no
+// memory.
+var ballast []byte
 
 // limitClients lowers maxclients to what the system allows.
 func limitClients(log *process.Log, c *conf.Config) error {

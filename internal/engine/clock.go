@@ -14,8 +14,7 @@ type clock struct {
 	now    func() time.Time
 	custom bool // it may jump: the access clock asks it each time
 
-	seconds atomic.Uint32 // since 1970, as of the last reading
-	fresh   atomic.Bool   // seconds is right
+	seconds atomic.Uint32 // since 1970, as of a reading less than a second ago; 0: there was none
 
 	mu     sync.Mutex    // guards following
 	timer  *time.Timer   // makes seconds stale
@@ -36,8 +35,8 @@ func (c *clock) millis() int64 { return c.now().UnixMilli() }
 
 // access is the time in Unix seconds, at most a second old.
 func (c *clock) access() uint32 {
-	if c.fresh.Load() {
-		return c.seconds.Load()
+	if s := c.seconds.Load(); s != 0 {
+		return s
 	}
 	s := uint32(c.now().Unix())
 	if !c.custom {
@@ -49,12 +48,11 @@ func (c *clock) access() uint32 {
 func (c *clock) refresh(s uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.fresh.Load() {
+	if c.closed || c.seconds.Load() != 0 {
 		return
 	}
 	c.seconds.Store(s)
-	c.fresh.Store(true)
-	c.timer = time.AfterFunc(time.Second, func() { c.fresh.Store(false) })
+	c.timer = time.AfterFunc(time.Second, func() { c.seconds.Store(0) })
 }
 
 // jump tells everybody who waits for a time that a custom clock was moved.
@@ -75,10 +73,17 @@ func (c *clock) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	c.fresh.Store(false)
+	c.seconds.Store(0)
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+}
+
+// accessedNow reports whether an access clock is that of an access within this second.
+// It may say no; under LFU, where every access counts, it is no in all but one case
+// of billions.
+func (e *Engine) accessedNow(clock uint32) bool {
+	return clock != 0 && clock == e.clock.seconds.Load()
 }
 
 // AccessTime is the time in Unix seconds, at most a second old. It costs less

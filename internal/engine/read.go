@@ -79,12 +79,10 @@ func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
 func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) { t.accessed(tab.At(h)) }
 
 func (t *Txn) accessed(e hashtable.Entry) {
-	if t.s.NoTouch {
-		return
-	}
-	was := e.Clock()
-	if now := t.e.nextAccess(was); now != was {
-		e.SetClock(now)
+	if was := e.Clock(); !t.e.accessedNow(was) && !t.s.NoTouch { // most hot keys were
+		if now := t.e.nextAccess(was); now != was {
+			e.SetClock(now)
+		}
 	}
 }
 
