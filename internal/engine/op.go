@@ -83,7 +83,7 @@ type Blocking[A, R any] struct {
 // Do runs the command for a Go caller. It waits until a writer has run it, the
 // time is up (ErrNil) or ctx ends.
 func (b *Blocking[A, R]) Do(ctx context.Context, s *Session, a A) (R, error) {
-	r, p, err := b.try(s, a, nil)
+	r, p, err := b.try(s, a, nil, nil)
 	if p == nil {
 		return r, err
 	}
@@ -97,15 +97,13 @@ func (b *Blocking[A, R]) exec(s *Session, args *Args, w *Reply) error {
 		s.e.stats.count(s.lane, &b.Spec, err)
 		return err
 	}
-	r, p, err := b.try(s, a, args)
+	_, p, err := b.try(s, a, args, w)
 	if p != nil {
-		err = p.wait(s.ctx(), s)
-		r = p.r
+		if err = p.wait(s.ctx(), s); err == nil {
+			b.Reply(w, p.r)
+		}
 	}
-	switch {
-	case err == nil:
-		b.Reply(w, r)
-	case err == ErrNil && b.Nil != nil:
+	if err == ErrNil && b.Nil != nil {
 		b.Nil(w)
 		return nil
 	}
@@ -113,8 +111,9 @@ func (b *Blocking[A, R]) exec(s *Session, args *Args, w *Reply) error {
 }
 
 // try runs the command once and parks it if it must wait. The words are read
-// again from a copy then: the connection goes on to use its buffer.
-func (b *Blocking[A, R]) try(s *Session, a A, args *Args) (r R, p *parked[A, R], err error) {
+// again from a copy then: the connection goes on to use its buffer. With w it writes
+// the reply, for which nothing need be kept; else it returns what is.
+func (b *Blocking[A, R]) try(s *Session, a A, args *Args, w *Reply) (r R, p *parked[A, R], err error) {
 	t, err := s.begin(&b.Spec, b.Keep != nil)
 	if err != nil {
 		return r, nil, err
@@ -133,6 +132,8 @@ func (b *Blocking[A, R]) try(s *Session, a A, args *Args) (r R, p *parked[A, R],
 			}
 		}
 		t.park(&p.waiter, p)
+	} else if err == nil && w != nil {
+		b.Reply(w, r)
 	} else if err == nil && b.Keep != nil {
 		r = b.Keep(r)
 	}
