@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -35,8 +36,9 @@ type Options struct {
 	Policy  Policy
 	Samples int
 
-	// Backlog is how many bytes of the journal are kept for those who follow it;
-	// 0 is 1 MB. They are taken when the first one comes.
+	// Backlog is how many bytes of the journal are kept for those who follow it and
+	// lag, or lose their link and come back; 0 is 1 MB. They are taken when the first
+	// one comes, as there is something to keep.
 	Backlog int
 
 	// Logger is told of what nobody is there to be answered, such as a panic in
@@ -116,6 +118,7 @@ func (o Options) config() (*conf.Config, error) {
 		{o.MaxMemory != 0, "maxmemory", strconv.FormatInt(o.MaxMemory, 10)},
 		{o.Policy != NoEviction, "maxmemory-policy", o.Policy.String()},
 		{o.Samples != 0, "maxmemory-samples", strconv.Itoa(o.Samples)},
+		{o.Backlog != 0, "repl-backlog-size", strconv.Itoa(o.Backlog)},
 	} {
 		if f.given {
 			if err := c.Preset(f.name, f.value); err != nil {
@@ -134,7 +137,7 @@ func (o Options) config() (*conf.Config, error) {
 func open(o Options, c *conf.Config) *DB {
 	srv := admin.New(admin.Options{Conf: c, Logger: o.Logger})
 	e := engine.New(engine.Config{
-		Table: table, Now: o.Now, Databases: int(c.Int("databases")), Backlog: o.Backlog, Owner: srv, Gate: srv,
+		Table: table, Now: o.Now, Databases: int(c.Int("databases")), Backlog: backlog(c), Owner: srv, Gate: srv,
 		OnPanic: func(p any) {
 			if o.Logger != nil {
 				o.Logger.Error("a command panicked", "panic", p)
@@ -144,6 +147,8 @@ func open(o Options, c *conf.Config) *DB {
 	srv.Attach(e)
 	return &DB{Commands{e.NewSession()}, &shared{e: e, admin: srv}}
 }
+
+func backlog(c *conf.Config) int { return int(min(c.Bytes("repl-backlog-size"), math.MaxInt)) }
 
 // DB returns the logical database n of the same store. It panics if there is
 // none.
@@ -171,7 +176,8 @@ func (db *DB) ClockJumped() { db.shared.e.ClockJumped() }
 type Conn struct{ c *admin.Client }
 
 // A Transport is what a Conn needs of what carries it, usually a network
-// connection. Package redcon_server has one.
+// connection. Package redcon_server has one. One that is to carry replicas is a
+// Streamer too.
 type Transport interface {
 	// Push adds whole RESP frames to the connection's output, in order. It may be
 	// called by any goroutine, under locks: it must only append to a bounded
@@ -206,6 +212,15 @@ type Transport interface {
 	Buffers() Buffers
 }
 
+// A Streamer is a Transport that can carry a replica: data without end, at the pace of
+// who reads it.
+type Streamer interface {
+	// Stream writes p behind what was pushed before, and waits until the other side
+	// has taken nearly all of it. It is called by one goroutine at a time, which
+	// holds no lock; it returns an error once the connection has ended.
+	Stream(p []byte) error
+}
+
 // Buffers are the bytes that a connection holds.
 type Buffers struct {
 	QueryUsed    int // read and not run yet
@@ -219,6 +234,13 @@ type Buffers struct {
 type carrier struct{ Transport }
 
 func (c carrier) Sizes() admin.Sizes { return admin.Sizes(c.Buffers()) }
+
+func (c carrier) Stream(p []byte) error {
+	if s, ok := c.Transport.(Streamer); ok {
+		return s.Stream(p)
+	}
+	return errors.New("larder: this Transport is no Streamer: it cannot carry a replica")
+}
 
 // NewConn returns a new connection.
 func (db *DB) NewConn(t Transport) *Conn { return &Conn{db.shared.admin.NewClient(carrier{t})} }

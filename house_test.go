@@ -26,6 +26,8 @@ func TestArrows(t *testing.T) {
 		"./internal/ds/ziplist":    {module + "/internal/engine", module + "$"},
 		"./internal/ds/zipmap":     {module + "/internal/engine", module + "$"},
 		"./rdb":                    {"tidwall/redcon", module + "/replica", module + "/redcon_server"},
+		"./replica":                {"tidwall/redcon", module + "/redcon_server"},
+		"./redcon_server":          {module + "/replica", module + "/rdb"},
 		"./internal/ds/streamlog":  {module + "/internal/engine", module + "$"},
 		"./internal/conf":          {module + "/internal/engine", module + "$"},
 		"./internal/resp":          {module + "/internal/engine", module + "$"},

@@ -13,6 +13,7 @@ import (
 	"github.com/larderdb/larder/internal/engine"
 	"github.com/larderdb/larder/internal/redistest"
 	"github.com/larderdb/larder/rdb"
+	"github.com/larderdb/larder/replica"
 )
 
 // Each script of testdata runs in process here; redcon_server runs them over
@@ -60,6 +61,9 @@ func (p *inProcess) Reset(t testing.TB) {
 // attach gives a store a file of the test's, and with it the commands of package rdb.
 func attach(t testing.TB, db *larder.DB) {
 	if _, err := rdb.Attach(db, rdb.Options{Path: filepath.Join(t.TempDir(), "dump.rdb"), DiscardOnClose: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replica.Serve(db, replica.ServeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }

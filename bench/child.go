@@ -13,6 +13,7 @@ import (
 var children = map[string]func(args []byte) (any, error){
 	"calls":     child(measureCalls),
 	"collector": child(measureCollector),
+	"decode":    child(measureDecode),
 	"memory":    child(measureMemory),
 	"pauses":    child(measurePauses),
 	"streams":   child(measureStreams),

@@ -58,6 +58,8 @@ var sections = []section{
 	{"transactions", transactions},
 	{"streams", streams},
 	{"types", types},
+	{"rdb", rdbFiles},
+	{"replication", replication},
 }
 
 func main() {
@@ -127,7 +129,7 @@ func machine() string {
 	info, _ := debug.ReadBuildInfo()
 	if info != nil {
 		for _, d := range info.Deps {
-			for _, m := range []string{"otter", "xsync", "buntdb", "miniredis", "badger"} {
+			for _, m := range []string{"otter", "xsync", "buntdb", "miniredis", "badger", "hdt3213/rdb"} {
 				if strings.Contains(d.Path, m) {
 					parts = append(parts, m+" "+d.Version)
 				}

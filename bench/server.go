@@ -18,9 +18,10 @@ const redisCommand = "redis-server --port {port} --bind 127.0.0.1 --save --appen
 
 // A server is a process that was started for a measurement.
 type server struct {
-	cmd  *exec.Cmd
-	addr string
-	dir  string
+	cmd   *exec.Cmd
+	words []string // of its command line
+	addr  string
+	dir   string
 }
 
 // startServer starts a server on a port that was free a moment ago, and
@@ -44,26 +45,37 @@ func startServer(command string) (*server, error) {
 			break
 		}
 	}
-	s := &server{cmd: exec.Command(words[0], words[1:]...), addr: addr, dir: dir}
-	out, err := os.Create(filepath.Join(dir, "output"))
+	s := &server{words: words, addr: addr, dir: dir}
+	if err := s.start(5 * time.Second); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("%s: %w", command, err)
+	}
+	return s, nil
+}
+
+// start runs the command, and returns when it answers PING.
+func (s *server) start(wait time.Duration) error {
+	s.cmd = exec.Command(s.words[0], s.words[1:]...)
+	out, err := os.Create(s.output())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer out.Close()
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	for range 100 {
+	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if s.answers() {
-			return s, nil
+			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
-	said, _ := os.ReadFile(out.Name())
-	s.stop()
-	return nil, fmt.Errorf("%s does not answer PING; it says:\n%s", command, said)
+	said, _ := os.ReadFile(s.output())
+	return fmt.Errorf("it does not answer PING; it says:\n%s", said)
 }
+
+// output is the file with what the server prints.
+func (s *server) output() string { return filepath.Join(s.dir, "output") }
 
 func (s *server) answers() bool {
 	c, err := net.DialTimeout("tcp", s.addr, time.Second)
@@ -82,10 +94,12 @@ func (s *server) cpu() time.Duration { return processCPU(s.pid()) }
 
 // stop ends the process by its pid, hard if it does not end when told to.
 func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	t := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() })
-	_ = s.cmd.Wait()
-	t.Stop()
+	if s.cmd.Process != nil {
+		_ = s.cmd.Process.Signal(syscall.SIGTERM)
+		t := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() })
+		_ = s.cmd.Wait()
+		t.Stop()
+	}
 	_ = os.RemoveAll(s.dir)
 }
 

@@ -43,7 +43,8 @@ type Decoder struct {
 	// lazyNodes leaves the validation of a stream's nodes to who gets them.
 	lazyNodes bool
 	// raw leaves values undecoded, but for those of many elements: see kindRaw.
-	raw bool
+	raw   bool
+	rawAt int64 // where the value begins that is left so
 
 	ev    Event
 	yield func(*Event) bool
@@ -97,7 +98,7 @@ func (d *Decoder) Offset() int64 { return d.in.offset() }
 func (d *Decoder) Buffered() []byte { return d.in.buf[d.in.p:d.in.n] }
 
 // failure is the source's error as one of the file.
-func (d *Decoder) failure() error {
+func (d *Decoder) failure() *Error {
 	e := &Error{Offset: d.in.offset(), Err: d.in.err, Detail: d.in.why, InKey: d.inKey, DB: d.ev.DB}
 	if d.inKey {
 		e.Key = string(d.key.Name)
@@ -285,7 +286,7 @@ func (d *Decoder) pair(typ byte) {
 	d.key.Encoding = typ
 	d.inKey = true
 	if d.raw {
-		d.begin()
+		d.rawAt = d.in.offset()
 		d.in.record()
 		d.quiet = true
 	}
@@ -294,7 +295,7 @@ func (d *Decoder) pair(typ byte) {
 	case !d.ok():
 	case d.in.skim:
 		d.quiet = false
-		d.ev.Value = d.in.recorded()
+		d.ev.Offset, d.ev.Value = d.rawAt, d.in.recorded()
 		d.emit(kindRaw)
 	default:
 		d.begin()

@@ -47,7 +47,7 @@ func typeOf(v engine.Value, version int) byte {
 		return typeSet
 	case engine.ZSetListpack:
 		return typeZSetListpack
-	case engine.ZSetSkiplist:
+	case engine.ZSetSkiplist, engine.ZSetLong:
 		return typeZSet2
 	case engine.HashListpack:
 		return typeHashListpack
@@ -60,6 +60,8 @@ func typeOf(v engine.Value, version int) byte {
 		if firstExpiry(v) != 0 {
 			return typeHashMetadata
 		}
+		return typeHash
+	case engine.HashLong:
 		return typeHash
 	case engine.StreamNodes:
 		if version >= versionSetListpack {
@@ -85,7 +87,7 @@ func (s *sink) engineValue(v engine.Value, version int) {
 		s.str(bytesOf(v.Flat))
 	case engine.ListQuicklist:
 		s.list(v.Obj.(*engine.List))
-	case engine.ZSetSkiplist:
+	case engine.ZSetSkiplist, engine.ZSetLong:
 		s.sortedSet(v)
 	case engine.HashListpackEx:
 		if first := firstExpiry(v); first != 0 {
@@ -96,6 +98,11 @@ func (s *sink) engineValue(v engine.Value, version int) {
 		}
 	case engine.HashHashtable:
 		s.hash(v.Obj.(*engine.Hash))
+	case engine.HashLong:
+		s.length(uint64(listpack.Len(bytesOf(v.Flat)) / 2))
+		for _, word := range listpack.All(bytesOf(v.Flat)) {
+			s.value(word)
+		}
 	case engine.StreamNodes:
 		s.stream(v.Obj.(*engine.Stream), version)
 	case engine.SetIntset, engine.ZSetListpack, engine.HashListpack:

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/larderdb/larder"
@@ -17,14 +19,18 @@ import (
 // transaction, after its checksum was found right: whatever is wrong with the file,
 // the store stays as it was. So both are in memory for a while.
 //
-// Keys whose time is over are left out. The functions of a file are kept, and saved
+// On several processors (GOMAXPROCS) one goroutine reads the file and others decode it.
+// Beside the data a few megabytes are held of it, or as much as its longest string.
+//
+// Keys whose time is over are left out, unless the file has a place in the stream of a
+// primary, which then says when they go. The functions of a file are kept, and saved
 // again. Data of modules is an error, as are a key that is there twice and a database
 // that the store does not have; the error is an *Error. What follows the file in r
 // may have been read.
 //
 // To load is no write: who follows the store's journal begins anew with a snapshot.
 func Load(r io.Reader, db *larder.DB) error {
-	_, err := load(r, bridge.Server(db), admin.ReloadArgs{})
+	_, err := load(r, bridge.Server(db), loadOptions{})
 	return err
 }
 
@@ -40,9 +46,16 @@ type loaded struct {
 	version       string // of the server that wrote it, as it says
 	ctime         string // when, in Unix seconds
 	mem           string // the memory it used then, in bytes
+	stream        admin.StreamPosition
 }
 
-func load(r io.Reader, srv *admin.Server, o admin.ReloadArgs) (got loaded, err error) {
+// loadOptions are the options of load.
+type loadOptions struct {
+	admin.ReloadArgs
+	bridge.SyncArgs // of a replica
+}
+
+func load(r io.Reader, srv *admin.Server, o loadOptions) (got loaded, err error) {
 	e := srv.Engine()
 	l, err := e.NewLoad()
 	if err != nil {
@@ -61,37 +74,13 @@ func load(r io.Reader, srv *admin.Server, o admin.ReloadArgs) (got loaded, err e
 		}
 		defer there.Close()
 	}
-	now := e.Now().UnixMilli()
-	var libraries []string
+	ld := &loader{srv: srv, e: e, l: l, there: there, o: o, now: e.Now().UnixMilli(), got: &got}
 	d := NewDecoder(r, DecoderOptions{Modules: RefuseModules})
-	err = d.values(limitsOf(e), func(ev *Event, v engine.Value) error {
-		select {
-		case <-e.Closed():
-			return larder.ErrClosed
-		default:
-		}
-		switch {
-		case ev.Kind == KindAux:
-			got.aux(ev)
-			return nil
-		case ev.Kind == KindFunction:
-			libraries = append(libraries, string(ev.Value))
-			return nil
-		case ev.Kind != KindEnd || v.Form == engine.NoForm:
-			return nil
-		case ev.DB >= e.Databases():
-			return d.refuse(errDatabases)
-		case ev.Key.ExpireAt != 0 && ev.Key.ExpireAt <= now:
-			got.expired++
-			return nil
-		}
-		key := borrow(ev.Key.Name)
-		if l.Has(ev.DB, key) || o.NoFlush && !o.Merge && there.Get(ev.DB, key, func(engine.Item) {}) == nil {
-			return d.refuse(errDuplicate)
-		}
-		l.Put(ev.DB, key, v, ev.Key.ExpireAt, e.AccessClock(ev.Key.Idle, ev.Key.Freq))
-		return nil
-	})
+	if procs := runtime.GOMAXPROCS(0); procs > 1 {
+		err = ld.beside(d, procs)
+	} else {
+		err = ld.alone(d)
+	}
 	if err != nil {
 		return got, err
 	}
@@ -100,10 +89,15 @@ func load(r io.Reader, srv *admin.Server, o admin.ReloadArgs) (got loaded, err e
 		l.AddAll(there)
 	}
 	installed = true
-	if err := l.Install(); err != nil {
+	if o.Install != nil {
+		err = o.Install(l, got.stream, d.in.offset())
+	} else {
+		err = l.Install()
+	}
+	if err != nil {
 		return got, err
 	}
-	srv.SetLibraries(libraries)
+	srv.SetLibraries(ld.libraries)
 	return got, nil
 }
 
@@ -115,7 +109,18 @@ func (l *loaded) aux(ev *Event) {
 		l.ctime = string(ev.Value)
 	case "used-mem":
 		l.mem = string(ev.Value)
+	default:
+		l.stream.Aux(string(ev.Name), string(ev.Value))
 	}
+}
+
+// usedMemory is mem as a number, 0 if it is none.
+func (l *loaded) usedMemory() int64 {
+	n, err := strconv.ParseInt(l.mem, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return max(0, n)
 }
 
 // Open opens a store that is kept in the file at path: what is there is loaded, and
@@ -141,4 +146,11 @@ func wrapFile(path string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+func init() {
+	bridge.Sync = func(r io.Reader, srv *admin.Server, o bridge.SyncArgs) (int64, error) {
+		got, err := load(r, srv, loadOptions{SyncArgs: o})
+		return got.keys, err
+	}
 }

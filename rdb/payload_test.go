@@ -122,3 +122,19 @@ func TestRestore(t *testing.T) {
 		t.Error("the transaction was not undone")
 	}
 }
+
+// A payload of a footer and nothing else is refused as Redis refuses it.
+func TestEmptyPayload(t *testing.T) {
+	db := newDB(t)
+	Extend(db)
+	c := dial(t, db)
+	var a redistest.Client
+	server := redistest.Start(t)
+	a = server.NewClient(t, 2)
+	for _, p := range []string{"", "short", string(withFooter(nil, 10)), string(withFooter([]byte{0}, 10)), string(withFooter([]byte{0xFF}, 10))} {
+		want := a.Do("RESTORE", "k", "0", p).Str
+		if got := c.do("RESTORE", "k", "0", p); got != want {
+			t.Errorf("RESTORE of %q = %q, want %q", p, got, want)
+		}
+	}
+}

@@ -26,13 +26,21 @@ func Save(w io.Writer, snap *larder.Snapshot) error {
 		return larder.ErrClosed
 	}
 	defer runtime.KeepAlive(snap)
+	return (&job{sn: sn}).encode(w, versionNeeded(sn))
+}
+
+// versionNeeded is the version that a file of the snapshot is of.
+func versionNeeded(sn *engine.Snapshot) int {
 	version := DefaultVersion
+	if !sn.MayHaveExpiringFields() {
+		return version
+	}
 	for db := range sn.Engine().Databases() {
 		for _, it := range sn.All(db) {
 			version = max(version, versionFor(it.Value))
 		}
 	}
-	return (&job{sn: sn}).encode(w, version)
+	return version
 }
 
 // A job is the writing of one snapshot.
@@ -45,14 +53,29 @@ type job struct {
 	stop    chan struct{} // closed: give up; nil: never
 	done    chan struct{} // closed when it has ended
 	asked   bool          // somebody waits for it: SAVE
+
+	stream      admin.StreamPosition // of the data; none unless it is replicated
+	noData      bool                 // only the functions are written
+	noFunctions bool
+	fixed       *fixed // nil: it is written once
+}
+
+// A fixed is what a file tells beside the snapshot, held fast so that it is as long
+// the second time.
+type fixed struct {
+	used     int64  // memory
+	access   uint32 // the time of the access clocks
+	compress bool
+	checksum bool
+}
+
+func fixedNow(e *engine.Engine) *fixed {
+	c := ownerOf(e).Conf()
+	return &fixed{e.Used(), e.AccessTime(), c.Bool("rdbcompression"), c.Bool("rdbchecksum")}
 }
 
 // errGivenUp is the end of a job that was told to stop.
 const errGivenUp larder.Error = "ERR saving was given up"
-
-// yieldEvery is how many keys are written before others get the processor, where
-// there is but one.
-const yieldEvery = 64
 
 func ownerOf(e *engine.Engine) *admin.Server { return e.Owner().(*admin.Server) }
 
@@ -61,22 +84,29 @@ func ownerOf(e *engine.Engine) *admin.Server { return e.Owner().(*admin.Server) 
 func (j *job) encode(w io.Writer, version int) error {
 	e := j.sn.Engine()
 	srv := ownerOf(e)
-	c := srv.Conf()
-	enc, err := NewEncoder(w, EncoderOptions{Version: version, Plain: !c.Bool("rdbcompression"), NoChecksum: !c.Bool("rdbchecksum")})
+	if j.fixed == nil {
+		j.fixed = fixedNow(e)
+	}
+	enc, err := NewEncoder(w, EncoderOptions{Version: version, Plain: !j.fixed.compress, NoChecksum: !j.fixed.checksum})
 	if err != nil {
 		return err
 	}
-	for _, aux := range [][2]string{
-		{"redis-ver", admin.Version}, {"redis-bits", strconv.Itoa(strconv.IntSize)},
-		{"ctime", strconv.FormatInt(j.sn.Now()/1000, 10)}, {"used-mem", strconv.FormatInt(e.Used(), 10)}, {"aof-base", "0"},
-	} {
-		_ = enc.Aux(aux[0], aux[1]) // its error comes again
+	aux := []string{"redis-ver", admin.Version, "redis-bits", strconv.Itoa(strconv.IntSize),
+		"ctime", strconv.FormatInt(j.sn.Now()/1000, 10), "used-mem", strconv.FormatInt(j.fixed.used, 10)}
+	aux = append(append(aux, j.stream.Fields()...), "aof-base", "0")
+	for i := 0; i < len(aux); i += 2 {
+		_ = enc.Aux(aux[i], aux[i+1]) // its error comes again
 	}
-	for _, source := range srv.Libraries() {
-		_ = enc.Function(source)
+	if !j.noFunctions {
+		for _, source := range srv.Libraries() {
+			_ = enc.Function(source)
+		}
 	}
 	j.keys.Store(0)
 	for db := range e.Databases() {
+		if j.noData {
+			break
+		}
 		if err := j.encodeDB(enc, db); err != nil {
 			return err
 		}
@@ -98,11 +128,12 @@ func (j *job) encodeDB(enc *Encoder, db int) error {
 	e := j.sn.Engine()
 	c := ownerOf(e).Conf()
 	known := whatIsKnown(e)
+	var y yielder
 	for key, it := range j.sn.All(db) {
 		head := keyHead{expireAt: it.ExpireAt, idle: -1, freq: -1}
 		switch known {
 		case idleKnown:
-			head.idle = e.Idle(it.Clock)
+			head.idle = max(0, int64(j.fixed.access)-int64(it.Clock))
 		case freqKnown:
 			head.freq = int(e.Frequency(it.Clock))
 		}
@@ -110,7 +141,7 @@ func (j *job) encodeDB(enc *Encoder, db int) error {
 			return err
 		}
 		if j.keys.Add(1)%yieldEvery == 0 {
-			runtime.Gosched()
+			y.yield()
 		}
 		if !j.pause(c.Int("rdb-key-save-delay")) {
 			return errGivenUp
@@ -119,11 +150,11 @@ func (j *job) encodeDB(enc *Encoder, db int) error {
 	return nil
 }
 
-// pause waits so many microseconds, and reports whether the job is to go on.
+// pause waits so many microseconds, see delayOf, and reports whether the job is to go on.
 func (j *job) pause(micros int64) bool {
 	var slept <-chan time.Time
-	if micros > 0 {
-		slept = time.After(time.Duration(micros) * time.Microsecond)
+	if d := delayOf(micros); d > 0 {
+		slept = time.After(d)
 	} else {
 		select {
 		case <-j.stop:

@@ -61,6 +61,10 @@ const (
 	// ErrSaving is returned while the store is being saved in the background.
 	ErrSaving larder.Error = "ERR Background save already in progress"
 
+	// ErrPathTaken is wrapped by what Attach returns for a file in which another store of
+	// this process is kept: the two would overwrite each other's.
+	ErrPathTaken larder.Error = "ERR another store of this process is kept in the file"
+
 	errAttached larder.Error = "ERR the store has a file already"
 )
 
@@ -71,7 +75,8 @@ const (
 // 100 60 10000" if it says nothing), by Close, by the Saver, and by the commands SAVE,
 // BGSAVE and FLUSHALL; DUMP, RESTORE and DEBUG RELOAD are there as well. Every time a
 // whole file is written beside the old one, made durable, and put in its place. The
-// error of a save by Close is Close's.
+// error of a save by Close is Close's. Two stores of a process cannot be attached to one
+// path (ErrPathTaken).
 func Attach(db *larder.DB, o Options) (*Saver, error) {
 	srv := bridge.Server(db)
 	c := srv.Conf()
@@ -91,13 +96,24 @@ func Attach(db *larder.DB, o Options) (*Saver, error) {
 		}
 	}
 	s := &Saver{srv: srv, e: srv.Engine(), disk: realDisk, discard: o.DiscardOnClose, took: -1}
+	if err := savers.add(s); err != nil {
+		return nil, err
+	}
+	attached := false
+	defer func() {
+		if !attached {
+			savers.remove(s)
+		}
+	}()
 	start := time.Now()
-	switch err := s.loadFile(admin.ReloadArgs{}); {
+	switch err := s.loadFile(admin.ReloadArgs{}, func() {}); {
 	case err == nil:
 		srv.Log().Info(fmt.Sprintf("DB loaded from disk: %.3f seconds", time.Since(start).Seconds()))
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
+	attached = true
+	srv.SetRestored(s.got.stream)
 	srv.SetPersistence(s)
 	s.e.AddCommands(payloadTable)
 	s.e.AddCommands(saveTable)
@@ -118,24 +134,16 @@ func (s *Saver) Path() string {
 }
 
 // loadFile loads the file.
-func (s *Saver) loadFile(o admin.ReloadArgs) error {
+func (s *Saver) loadFile(o admin.ReloadArgs, loading func()) error {
 	path := s.Path()
 	f, err := os.Open(path)
 	if err == nil {
 		defer f.Close()
-		progress := &admin.Loading{Start: time.Now()}
+		size := int64(0)
 		if info, err := f.Stat(); err == nil {
-			progress.Total = info.Size()
+			size = info.Size()
 		}
-		s.srv.SetLoading(progress)
-		defer s.srv.SetLoading(nil)
-		var got loaded
-		if got, err = load(&counting{f, &progress.Loaded}, s.srv, o); err == nil {
-			s.mu.Lock()
-			s.got, s.saved = got, true
-			s.mu.Unlock()
-			s.logLoaded(got)
-		}
+		err = s.loadFrom(f, size, o, loading)
 	}
 	now := s.e.Now()
 	s.mu.Lock()
@@ -144,6 +152,23 @@ func (s *Saver) loadFile(o admin.ReloadArgs) error {
 		s.base, s.lastSave = s.e.Changes(), now
 	}
 	return wrapFile(path, err)
+}
+
+// loadFrom loads a file of a size, 0 if that is not known, while connections hear that
+// this is so; loading is called when they do.
+func (s *Saver) loadFrom(r io.Reader, size int64, o admin.ReloadArgs, loading func()) error {
+	progress := &admin.Loading{Start: time.Now(), Total: size}
+	s.srv.SetLoading(progress)
+	defer s.srv.SetLoading(nil)
+	loading()
+	got, err := load(&counting{r, &progress.Loaded}, s.srv, loadOptions{ReloadArgs: o})
+	if err == nil {
+		s.mu.Lock()
+		s.got, s.saved = got, true
+		s.mu.Unlock()
+		s.logLoaded(got)
+	}
+	return err
 }
 
 // A counting is a reader that counts.
@@ -182,6 +207,7 @@ func (s *Saver) begin(j *job) error {
 			s.running = j
 			s.saves++
 			j.changes = s.e.Changes()
+			j.stream.ID = s.history()
 			s.mu.Unlock()
 			return nil
 		}
@@ -204,6 +230,9 @@ func (s *Saver) SaveInBackground() error {
 	s.tried = j.begun
 	s.mu.Unlock()
 	err := s.e.GoSnapshot(func(sn *engine.Snapshot) {
+		if f := s.srv.OnBackground; f != nil {
+			defer f()()
+		}
 		s.ended(j, s.run(j, sn))
 	})
 	if err != nil {
@@ -245,6 +274,10 @@ func (s *Saver) run(j *job, sn *engine.Snapshot) error {
 	s.mu.Lock()
 	j.sn, j.total = sn, total
 	s.mu.Unlock()
+	if j.stream.ID != s.history() { // the data may be that of another history
+		j.stream = admin.StreamPosition{}
+	}
+	j.stream.Offset, j.stream.DB = sn.Journal()
 	path := s.Path()
 	err := s.disk.write(path, func(f diskFile) error {
 		w := io.WriteSeeker(f)
@@ -362,6 +395,7 @@ func (s *Saver) look() {
 
 // close saves the store at its end.
 func (s *Saver) close(sn *engine.Snapshot) error {
+	defer savers.remove(s)
 	for {
 		s.mu.Lock()
 		j := s.running
@@ -382,7 +416,15 @@ func (s *Saver) close(sn *engine.Snapshot) error {
 	if nothing {
 		return nil
 	}
-	return s.run(&job{}, sn)
+	return s.run(&job{stream: admin.StreamPosition{ID: s.history()}}, sn)
+}
+
+// history is the name of the history that the data is of, "" if nobody else knows any.
+func (s *Saver) history() string {
+	if s.e.IsReplica() || s.e.Backlog().Active {
+		return s.srv.ReplID()
+	}
+	return ""
 }
 
 // logLoaded says what a redis-server says of a file that it has loaded.
@@ -436,25 +478,4 @@ func (s *Saver) GiveUp() {
 	}
 	s.mu.Unlock()
 	<-j.done
-}
-
-// Reload is DEBUG RELOAD.
-func (s *Saver) Reload(o admin.ReloadArgs) error {
-	if !o.NoSave {
-		switch err := s.Save(); {
-		case err == ErrSaving:
-			s.GiveUp()
-			if s.Save() != nil {
-				return errSave
-			}
-		case err != nil:
-			return errSave
-		}
-	}
-	if err := s.loadFile(o); err != nil {
-		s.srv.Log().Warn("Failed loading the DB", "error", err)
-		return larder.Error("ERR Error trying to load the RDB dump, check server logs.")
-	}
-	s.srv.Log().Warn("DB reloaded by DEBUG RELOAD")
-	return nil
 }

@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"encoding/binary"
+	"io"
 
 	"github.com/larderdb/larder/internal/engine"
 )
@@ -62,7 +63,7 @@ func appendDump(dst []byte, v engine.Value, compress bool) []byte {
 func decodeDump(payload []byte, l limits) (engine.Value, error) {
 	var none engine.Value
 	n := len(payload) - footerLen
-	if n < 1 {
+	if n < 0 {
 		return none, &Error{Err: ErrFormat, Detail: "too short for a payload"}
 	}
 	version := int(binary.LittleEndian.Uint16(payload[n:]))
@@ -72,6 +73,9 @@ func decodeDump(payload []byte, l limits) (engine.Value, error) {
 	if binary.LittleEndian.Uint64(payload[n+2:]) != checksum(0, payload[:n+2]) {
 		return none, &Error{Offset: int64(n + 2), Err: ErrChecksum}
 	}
+	if n == 0 {
+		return none, &Error{Err: io.ErrUnexpectedEOF, Detail: "a payload without a value"}
+	}
 	d := newValueDecoder(l)
 	return d.decode(payload[0], version >= ValkeyVersion, payload[1:n])
 }
@@ -80,8 +84,9 @@ func decodeDump(payload []byte, l limits) (engine.Value, error) {
 // is for one goroutine; several beside each other take the work of a Decoder that
 // leaves values undecoded.
 type valueDecoder struct {
-	d Decoder
-	b builder
+	d       Decoder
+	b       builder
+	refused int64 // where what the builder did not take begins; -1: there is nothing
 }
 
 func newValueDecoder(l limits) *valueDecoder {
@@ -91,6 +96,7 @@ func newValueDecoder(l limits) *valueDecoder {
 		if err := v.b.event(ev); err != nil {
 			why, kind := refusal(err)
 			v.d.in.fail(kind, why)
+			v.refused = ev.Offset
 		}
 		return true
 	}
@@ -107,14 +113,19 @@ func (v *valueDecoder) decode(typ byte, valkey bool, raw []byte) (engine.Value, 
 	d.in = over(raw)
 	d.in.lz, d.in.off = lz, 1
 	d.forget()
-	d.ev.Valkey, d.key.Encoding = valkey, typ
+	d.ev.Valkey, d.key.Encoding, v.refused = valkey, typ, -1
 	d.value()
 	if d.ok() && d.in.p != len(raw) {
 		d.in.corrupt("more bytes than the value has")
 	}
+	d.begin()
 	d.emit(KindEnd)
 	if !d.ok() {
-		return engine.Value{}, d.failure()
+		e := d.failure()
+		if v.refused >= 0 {
+			e.Offset = v.refused
+		}
+		return engine.Value{}, e
 	}
 	return v.b.v, nil
 }

@@ -471,6 +471,18 @@ func (t *transport) Class(class int)          { t.output.class.Store(int32(class
 func (t *transport) Context() context.Context { return t.ctx }
 func (t *transport) Kill()                    { (*door)(t).Kill() }
 
+// Stream is for one who has data without end: see larder.Streamer.
+func (t *transport) Stream(p []byte) error {
+	err := t.output.stream(p)
+	if err == nil && t.tls != nil { // which has taken it all, into the other queue
+		err = t.crypted.settle(streamAhead)
+	}
+	return err
+}
+
+// streamAhead is how many encrypted bytes of a stream may wait.
+const streamAhead = 128 << 10
+
 func (t *transport) Private(private bool) {
 	if !private && !t.direct {
 		t.output.hold()

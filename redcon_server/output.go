@@ -33,6 +33,7 @@ type output struct {
 	mu      sync.Mutex // guards following
 	changed sync.Cond  // busy, size or err has changed
 	queue   [][]byte   // chunks; the first is written up to first
+	one     [1][]byte  // where queue lies while stream has it for itself
 	first   int
 	size    int  // bytes in queue
 	busy    bool // someone is writing, and will write what is queued meanwhile
@@ -204,9 +205,51 @@ func (o *output) startLocked() {
 
 // drain writes the queue and ends when it is empty.
 func (o *output) drain() {
-	var until, progress time.Time // zero before the first wait
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.drainLocked()
+	o.busy = false
+	o.changed.Broadcast()
+}
+
+// stream writes what is queued, then p, and waits until the socket has taken it all:
+// whoever has that much to say keeps to the pace of who listens. So p is no matter of
+// the limits, and is not copied.
+func (o *output) stream(p []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.busy && o.err == nil {
+		o.changed.Wait()
+	}
+	if o.err != nil || len(p) == 0 {
+		return o.err
+	}
+	o.busy = true
+	if o.queue == nil {
+		o.queue = o.one[:0]
+	}
+	o.queue = append(o.queue, p[:len(p):len(p)]) // pushes get a chunk of their own
+	o.size += len(p)
+	o.drainLocked()
+	o.one[0] = nil
+	o.busy = false
+	o.changed.Broadcast()
+	return o.err
+}
+
+// settle waits until no more than n bytes are queued.
+func (o *output) settle(n int) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.err == nil && o.busy && o.size > n {
+		o.changed.Wait()
+	}
+	return o.err
+}
+
+// drainLocked writes the queue; the caller has set busy.
+func (o *output) drainLocked() {
+	var until, progress time.Time // zero before the first wait
 	for o.err == nil && o.size > 0 {
 		if o.tryLocked() || o.err != nil {
 			progress = time.Time{}
@@ -245,8 +288,6 @@ func (o *output) drain() {
 	if !until.IsZero() && o.err == nil {
 		_ = o.wait.SetWriteDeadline(time.Time{})
 	}
-	o.busy = false
-	o.changed.Broadcast()
 }
 
 // untilLocked is when a write must be looked at if there has been no progress

@@ -29,3 +29,5 @@ type conn interface {
 }
 
 var _ conn = (*larder.Conn)(nil)
+
+var _ larder.Streamer = (*transport)(nil)

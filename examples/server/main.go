@@ -6,11 +6,13 @@ package main
 import (
 	"log/slog"
 	"os"
+	"runtime"
 
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/bridge"
 	"github.com/larderdb/larder/internal/process"
 	"github.com/larderdb/larder/rdb"
+	"github.com/larderdb/larder/replica"
 )
 
 const version = "0.1.0"
@@ -38,9 +40,11 @@ func run(log *process.Log) error {
 	if err := prepare(log, c); err != nil {
 		return err
 	}
+	defer runtime.KeepAlive(collectOften())
 	db := bridge.Open(c, slog.New(log.Handler())).(*larder.DB)
 	e := &ending{log: log, c: c, ended: make(chan struct{}, 1)}
 	bridge.Server(db).OnShutdown = e.shutdown
+	bridge.Server(db).OnBackground = oneProcMore
 	srv, err := listen(db, c, slog.New(log.Handler()))
 	if err != nil {
 		return err
@@ -52,15 +56,26 @@ func run(log *process.Log) error {
 	}
 
 	process.OnShutdownSignal(log, e.signal)
-	log.SetRole(func() byte { return 'M' })
+	log.SetRole(func() byte {
+		if bridge.Server(db).Engine().IsReplica() {
+			return 'S'
+		}
+		return 'M'
+	})
 	log.Printf(process.Warning, "Server initialized")
-	saver, err := rdb.Attach(db, rdb.Options{}) // connections that come hear LOADING meanwhile
+	saver, err := attach(db)
 	if err != nil {
 		removePID()
 		log.Printf(process.Warning, "Terminating server after rdb file reading failure.")
 		return loadError{err}
 	}
 	e.saver.Store(saver)
+	primary, err := replica.Serve(db, replica.ServeOptions{})
+	if err != nil {
+		removePID()
+		return err
+	}
+	e.prim.Store(primary)
 	log.Printf(process.Notice, "Ready to accept connections")
 
 	<-e.ended
@@ -71,6 +86,34 @@ func run(log *process.Log) error {
 	removePID()
 	log.Printf(process.Warning, "larder is now ready to exit, bye bye...")
 	return nil
+}
+
+// attach loads the file, on all processors: until that is done nobody is served, and
+// connections that come hear LOADING.
+func attach(db *larder.DB) (*rdb.Saver, error) {
+	procs := runtime.GOMAXPROCS(0)
+	runtime.SetDefaultGOMAXPROCS()
+	defer runtime.GOMAXPROCS(procs)
+	bar := process.StartProgress(os.Stderr, "loading", func() (loaded, total int64) {
+		if l := bridge.Server(db).Loading(); l != nil {
+			return l.Loaded.Load(), l.Total
+		}
+		return 0, -1
+	})
+	defer bar.Stop()
+	return rdb.Attach(db, rdb.Options{})
+}
+
+// oneProcMore lets the process run on one processor more until it is called back: saving
+// in the background takes one, as a redis-server's child does, and those that serve are
+// not to wait for it.
+func oneProcMore() (ended func()) {
+	procs := runtime.GOMAXPROCS(0)
+	if procs >= runtime.NumCPU() {
+		return func() {}
+	}
+	runtime.GOMAXPROCS(procs + 1)
+	return func() { runtime.GOMAXPROCS(procs) }
 }
 
 // A loadError is told in the words that tools look for in a log.

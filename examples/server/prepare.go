@@ -45,10 +45,6 @@ func prepare(log *process.Log, c *conf.Config) error {
 		log.Printf(process.Notice, "%s", n)
 	}
 	runtime.GOMAXPROCS(int(c.Int("io-threads")))
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-		ballast = make([]byte, 32<<20)
-	}
 	return limitClients(log, c)
 }
 
@@ -57,10 +53,17 @@ func prepare(log *process.Log, c *conf.Config) error {
 // collection costs little; Go's 100 would let the process take twice what they need.
 const gcPercent = 25
 
-// ballast makes the heap look larger than it is, so that a server of little data does
-// not collect its garbage megabyte by megabyte. It is never touched, and so takes no
+// collectOften sets that, unless GOGC is set. The ballast, to be kept for as long as the
+// process serves, makes the heap look larger than it is, so that a server of little data
+// does not collect its garbage megabyte by megabyte. It is never touched, and so takes no
 // memory.
-var ballast []byte
+func collectOften() (ballast []byte) {
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	debug.SetGCPercent(gcPercent)
+	return make([]byte, 32<<20)
+}
 
 // limitClients lowers maxclients to what the system allows.
 func limitClients(log *process.Log, c *conf.Config) error {

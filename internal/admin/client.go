@@ -25,6 +25,7 @@ type Transport interface {
 	RemoteAddr() string
 	LocalAddr() string
 	Sizes() Sizes
+	Stream(p []byte) error
 }
 
 // Sizes are the bytes that a connection holds, in the terms of CLIENT LIST.
@@ -43,12 +44,18 @@ type Client struct {
 	w       engine.Reply
 	created time.Time
 	mute    mute
+	onClose []func()
+
+	// Replica is what a replication knows of the connection; it is the connection's
+	// goroutine's.
+	Replica any
 
 	authed   atomic.Bool
 	closing  atomic.Bool // after the reply to this command
 	killed   atomic.Bool // by somebody else: it is as good as gone
 	noEvict  atomic.Bool
 	noTouch  atomic.Bool
+	kind     atomic.Uint32               // a class
 	last     atomic.Pointer[engine.Spec] // the last command, which may still run
 	lastAt   atomic.Int64                // Unix seconds of the last command
 	queued   atomic.Int32                // commands queued by MULTI; -1 outside
@@ -127,7 +134,8 @@ func connected(s *engine.Session) (*Client, error) {
 // Exec runs one command and appends its reply to dst.
 func (c *Client) Exec(dst []byte, words [][]byte) []byte {
 	c.seen()
-	c.mute.begin(len(dst))
+	start := len(dst)
+	c.mute.begin(start)
 	c.w.Buf = dst
 	c.s.Exec(words, &c.w)
 	if c.hasLater.Load() {
@@ -135,6 +143,9 @@ func (c *Client) Exec(dst []byte, words [][]byte) []byte {
 	}
 	dst, c.w.Buf = c.w.Buf, nil
 	c.show()
+	if c.kind.Load() == uint32(classReplica) {
+		return c.hush(dst, start)
+	}
 	return c.mute.end(dst)
 }
 
@@ -163,6 +174,9 @@ func (c *Client) show() {
 		c.queuedIn.Store(bytes)
 	}
 }
+
+// DoLater is doLater.
+func (c *Client) DoLater(f func()) { c.doLater(f) }
 
 // doLater has f run once the client's command and the EXEC around it are over
 // and hold no lock. Any goroutine may call it.
@@ -214,6 +228,9 @@ func (c *Client) local() bool {
 
 // Close forgets the connection.
 func (c *Client) Close() {
+	for _, f := range c.onClose {
+		f()
+	}
 	c.s.Discard()
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()

@@ -209,9 +209,8 @@ var clientTypes = map[string]class{
 	"normal": classNormal, "replica": classReplica, "slave": classReplica, "pubsub": classPubSub, "master": classMaster,
 }
 
-// class is normal for everybody as long as there is neither replication nor
-// pub/sub.
-func (c *Client) class() class { return classNormal }
+// class is what kind of peer is at the other end.
+func (c *Client) class() class { return class(c.kind.Load()) }
 
 // describe appends the line of CLIENT LIST. There is no number of a file to
 // show, so fd repeats the client's own. Redis 7.2's fields for the library stand
@@ -247,6 +246,8 @@ func (c *Client) flags() string {
 		on     bool
 		letter byte
 	}{
+		{c.class() == classReplica, 'S'},
+		{c.class() == classMaster, 'M'},
 		{c.queued.Load() >= 0, 'x'},
 		{c.s.Waits(), 'b'},
 		{c.closing.Load(), 'c'},

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/larderdb/larder/internal/conf"
@@ -209,6 +210,17 @@ func (s *Server) nap(es *engine.Session, d time.Duration) {
 	case <-gone(es):
 	case <-s.engine.Closed():
 	}
+}
+
+// Stop stops all connections, as DEBUG SLEEP does, until goOn is called, which may be
+// called again. Commands that are on their way when it is called still run.
+func (s *Server) Stop() (goOn func()) {
+	n := &nap{make(chan struct{})}
+	s.asleep.Store(n)
+	return sync.OnceFunc(func() {
+		s.asleep.CompareAndSwap(n, nil)
+		close(n.over)
+	})
 }
 
 // awaitNap waits until no DEBUG SLEEP is under way.

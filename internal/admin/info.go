@@ -57,7 +57,8 @@ type MemoryInfo struct {
 	Peak                          int64 // as far as anybody looked: see Client.seen
 	RSS                           int64 // of the whole process, which may be more than larder
 	System                        int64 // of the machine; 0: not known
-	Backlog                       int64
+	Backlog                       int64 // of the journal, for who comes back
+	Replicas                      int64 // of Clients, and what of the journal is kept beyond Backlog
 	Max                           int64 // 0: no limit
 	Policy                        string
 }
@@ -71,13 +72,6 @@ type StatsInfo struct {
 	Expired, Evicted      int64
 	ErrorReplies          int64
 	Snapshots             int
-}
-
-// ReplicationInfo is about the journal.
-type ReplicationInfo struct {
-	ID      string
-	Offset  int64
-	Backlog engine.Backlog
 }
 
 // CPUInfo is the time that the process has used, and the children it has waited
@@ -124,7 +118,7 @@ func (s *Server) Info() Info {
 			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, ErrorReplies: st.ErrorReplies,
 			Snapshots: e.Snapshots(),
 		},
-		Replication: ReplicationInfo{ID: *s.replID.Load(), Offset: e.Offset(), Backlog: e.Backlog()},
+		Replication: s.replicationInfo(),
 		CPU:         cpuTimes(),
 		Errors:      st.Errors,
 	}
@@ -170,10 +164,15 @@ func (s *Server) memoryInfo() MemoryInfo {
 		Max: e.MaxMemory(), Policy: e.Policy().String(),
 	}
 	if b := e.Backlog(); b.Active {
-		m.Backlog = int64(b.Size)
+		m.Backlog = min(b.Memory, b.Size)
+		m.Replicas = b.Memory - m.Backlog
 	}
+	m.Clients = m.Replicas
 	for _, c := range s.list() {
-		m.Clients += c.memory(c.t.Sizes())
+		n := c.memory(c.t.Sizes())
+		if m.Clients += n; c.IsReplica() {
+			m.Replicas += n
+		}
 	}
 	m.Used = m.Keyspace + m.Clients + m.Base + m.Backlog
 	m.Peak = s.raisePeak(m.Used)
@@ -424,9 +423,9 @@ func infoMemory(t *infoText, _ *Server, in *Info) {
 		"mem_fragmentation_bytes", 0,
 		"mem_not_counted_for_evict", m.Used-m.Keyspace,
 		"mem_replication_backlog", m.Backlog,
-		"mem_total_replication_buffers", m.Backlog,
-		"mem_clients_slaves", 0,
-		"mem_clients_normal", m.Clients,
+		"mem_total_replication_buffers", in.Replication.Backlog.Memory,
+		"mem_clients_slaves", m.Replicas,
+		"mem_clients_normal", m.Clients-m.Replicas,
 		"mem_cluster_links", 0,
 		"mem_aof_buffer", 0,
 		"mem_allocator", "larder",
@@ -505,16 +504,16 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"instantaneous_ops_per_sec", st.OpsPerSecond,
 		"total_net_input_bytes", st.Network.BytesIn,
 		"total_net_output_bytes", st.Network.BytesOut,
-		"total_net_repl_input_bytes", 0,
-		"total_net_repl_output_bytes", 0,
+		"total_net_repl_input_bytes", in.Replication.BytesIn,
+		"total_net_repl_output_bytes", in.Replication.BytesOut,
 		"instantaneous_input_kbps", "0.00",
 		"instantaneous_output_kbps", "0.00",
 		"instantaneous_input_repl_kbps", "0.00",
 		"instantaneous_output_repl_kbps", "0.00",
 		"rejected_connections", st.Network.Rejected,
-		"sync_full", 0,
-		"sync_partial_ok", 0,
-		"sync_partial_err", 0,
+		"sync_full", in.Replication.SyncFull,
+		"sync_partial_ok", in.Replication.PartialOK,
+		"sync_partial_err", in.Replication.PartialFailed,
 		"expired_keys", st.Expired,
 		"expired_stale_perc", "0.00",
 		"expired_time_cap_reached_count", 0,
@@ -551,27 +550,6 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"reply_buffer_shrinks", 0,
 		"reply_buffer_expands", 0,
 		"open_snapshots", st.Snapshots,
-	)
-}
-
-func infoReplication(t *infoText, s *Server, in *Info) {
-	r := &in.Replication
-	active, size := 0, s.conf.Bytes("repl-backlog-size")
-	if r.Backlog.Active {
-		active, size = 1, int64(r.Backlog.Size)
-	}
-	t.fields(
-		"role", "master",
-		"connected_slaves", 0,
-		"master_failover_state", "no-failover",
-		"master_replid", r.ID,
-		"master_replid2", strings.Repeat("0", 40),
-		"master_repl_offset", r.Offset,
-		"second_repl_offset", -1,
-		"repl_backlog_active", active,
-		"repl_backlog_size", size,
-		"repl_backlog_first_byte_offset", r.Backlog.First,
-		"repl_backlog_histlen", r.Backlog.Length,
 	)
 }
 

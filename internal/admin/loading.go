@@ -14,6 +14,8 @@ type Loading struct {
 	Start  time.Time
 	Total  int64        // bytes; 0: not known
 	Loaded atomic.Int64 // bytes
+
+	UsedMemory atomic.Int64 // bytes that the server used that wrote the file, as it says
 }
 
 const errLoading engine.Error = "LOADING Redis is loading the dataset in memory"
@@ -46,7 +48,7 @@ func infoLoading(t *infoText, l *Loading) {
 	t.fields(
 		"loading_start_time", l.Start.Unix(),
 		"loading_total_bytes", l.Total,
-		"loading_rdb_used_mem", 0,
+		"loading_rdb_used_mem", l.UsedMemory.Load(),
 		"loading_loaded_bytes", loaded,
 		"loading_loaded_perc", formatPercent(percent),
 		"loading_eta_seconds", eta,

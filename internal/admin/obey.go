@@ -31,6 +31,8 @@ func (s *Server) obey() {
 		"list-compress-depth":       func() { s.obeyLists() },
 		"hll-sparse-max-bytes":      func() { e.SetSparseHLL(s.conf.Bytes("hll-sparse-max-bytes")) },
 		"client-query-buffer-limit": func() { e.SetMaxQueue(s.conf.Bytes("client-query-buffer-limit")) },
+		"replica-read-only":         func() { s.unlocked(func() { _ = e.SetReplicaWritable(!s.conf.Bool("replica-read-only")) }) },
+		"replica-ignore-maxmemory":  func() { e.SetReplicaEvicts(!s.conf.Bool("replica-ignore-maxmemory")) },
 		"latency-tracking":          func() { s.tracking.Store(s.conf.Bool("latency-tracking")) },
 	} {
 		apply()

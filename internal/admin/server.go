@@ -44,6 +44,8 @@ type Server struct {
 	tracking    atomic.Bool // latency-tracking
 	failing     atomic.Pointer[engine.Error]
 	persistence atomic.Pointer[Persistence]
+	replication atomic.Pointer[Replication]
+	restored    atomic.Pointer[restored]
 	loading     atomic.Pointer[Loading]
 	libraries   atomic.Pointer[[]string]
 
@@ -63,6 +65,10 @@ type Server struct {
 	// OnShutdown, if set, is called by SHUTDOWN: it ends the process, or says why
 	// not. An embedded store has none.
 	OnShutdown func(ShutdownArgs) error
+
+	// OnBackground, if set, is called when saving begins in the background, and what it
+	// returns when that has ended.
+	OnBackground func() (ended func())
 }
 
 // ShutdownArgs are the options of SHUTDOWN.
@@ -97,9 +103,13 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
+// changeReplID gives the data a new history: DEBUG CHANGE-REPL-ID.
 func (s *Server) changeReplID() {
-	id := newID()
-	s.replID.Store(&id)
+	if r := s.Replication(); r != nil {
+		r.ChangeID()
+		return
+	}
+	s.SetReplID(newID())
 }
 
 // Attach gives the server its engine, and has the engine obey the
@@ -118,6 +128,13 @@ func (s *Server) SetPort(port int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.port = port
+}
+
+// Port is the port that INFO reports, 0 without one.
+func (s *Server) Port() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.port
 }
 
 // SetNetwork says where INFO finds the counters of the network front end.
@@ -155,10 +172,18 @@ func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
 	if spec.Flags&engine.NoAuth == 0 && !cl.authenticated() {
 		return errNoAuth
 	}
-	if err := s.mayRun(spec); err != nil || s.persistence.Load() == nil {
+	if err := s.mayRun(spec); err != nil {
 		return err
 	}
-	return s.mayWrite(es, spec)
+	if s.persistence.Load() != nil {
+		if err := s.mayWrite(es, spec); err != nil {
+			return err
+		}
+	}
+	if r := s.replication.Load(); r != nil {
+		return (*r).Admit(es, spec)
+	}
+	return nil
 }
 
 // Ran takes note of a command that ran; see engine.Gate. Calls that were timed
@@ -183,4 +208,7 @@ func (s *Server) resetStats() {
 	s.peak.Store(0)
 	s.lastOps.Store(nil)
 	s.latency.reset()
+	if r := s.Replication(); r != nil {
+		r.ResetStats()
+	}
 }

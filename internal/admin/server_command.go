@@ -34,10 +34,8 @@ var _ = add(&engine.Ctl{
 		Complexity: "O(1)", Summary: "Tells the part that the server plays in replication.",
 	},
 	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
-		w.Array(3)
-		w.Bulk("master")
-		w.Int(s.Engine().Offset())
-		w.Array(0)
+		in := server(s).replicationInfo()
+		in.role(w)
 		return nil
 	},
 })
@@ -75,7 +73,7 @@ var _ = add(&engine.Ctl{
 		Complexity: "O(N) to save N keys, else O(1)", Summary: "Ends the server.",
 		Syntax: "[nosave_save<NOSAVE|SAVE>] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
 	},
-	Run: func(s *engine.Session, a *engine.Args, _ *engine.Reply) error {
+	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 		o := ShutdownArgs{}
 		for a.More() {
 			switch {
@@ -99,7 +97,11 @@ var _ = add(&engine.Ctl{
 		if o.Abort && (o.Save || o.NoSave || o.Now || o.Force) {
 			return engine.ErrSyntax
 		}
-		return server(s).shutdown(client(s), o)
+		err := server(s).shutdown(client(s), o)
+		if err == nil && o.Abort {
+			w.OK()
+		}
+		return err
 	},
 })
 

@@ -42,6 +42,7 @@ func TestLoad(t *testing.T) {
 		{`masterauth a"b c"`, "masterauth", "ab c"},
 		{"client-output-buffer-limit normal 1 2 3\nclient-output-buffer-limit pubsub 1kb 2 3", "client-output-buffer-limit", "normal 1 2 3 slave 268435456 67108864 60 pubsub 1024 2 3"},
 		{"replicaof no one", "slaveof", ""},
+		{"slaveof a 1", "replicaof", "a 1"},
 		{"appendonly yes\nappendonly no", "appendonly", "no"},
 		{"user default on nopass sanitize-payload ~* &* +@all", "port", "6379"},
 		{"dir " + dir + "\ndir .", "dir", dir},
@@ -57,7 +58,6 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct{ file, directive, reason string }{
 		{"\nappendonly yes", "appendonly", "larder does not write an append-only file yet"},
 		{"\ncluster-enabled yes", "cluster-enabled", "larder is not a cluster node"},
-		{"\nslaveof a 1", "slaveof", "larder does not replicate from the command line or a file yet"},
 		{"\naclfile x", "aclfile", "larder has no ACLs yet"},
 		{"\nuser alice on", "user", "larder has no ACLs yet"},
 		{"\nuser default on", "user", "larder has no ACLs yet"},

@@ -100,3 +100,7 @@ func bare(s string) bool {
 	words, ok := cut(s)
 	return ok && len(words) == 1 && words[0] == s && quote(s) == `"`+s+`"`
 }
+
+// SplitLine splits a line into words as a configuration file does, for who gets such a
+// line from elsewhere. ok is false where a quote is not closed.
+func SplitLine(line string) (words []string, ok bool) { return cut(line) }

@@ -62,8 +62,11 @@ type Engine struct {
 	// state is a set of state bits. It is written with all shards held for
 	// writing, so that any shard's lock guards reading it.
 	state state
-	// replica mirrors stateReplica, to be read without a lock.
-	replica atomic.Bool
+	// replica mirrors stateReplica, and readOnly that nobody may write to it, to be
+	// read without a lock.
+	replica, readOnly atomic.Bool
+	replicaEvicts     atomic.Bool // see SetReplicaEvicts
+	hidden            bool        // see Hide; guarded like state
 
 	self    *Session // of the engine's own transactions
 	onPanic func(any)
@@ -78,8 +81,9 @@ const (
 	stateListening state = 1 << iota // somebody reads the journal
 	stateClosed
 	stateBroken
-	stateReplica // writes are refused to everyone but the primary's session
-	stateHide    // expired keys are hidden but not deleted: a replica, a pause
+	stateReplica  // the journal is the primary's; see follow.go
+	stateWritable // a replica may be written to by everybody
+	stateHide     // expired keys are hidden but not deleted: a replica, a pause
 )
 
 // New returns an empty engine.
@@ -140,7 +144,7 @@ func (e *Engine) setState(set, clear state) error {
 		return err
 	}
 	e.state = e.state&^clear | set
-	e.replica.Store(e.state&stateReplica != 0)
+	e.mirrorState()
 	e.unlock(all)
 	return nil
 }

@@ -267,7 +267,7 @@ func (s *Session) queueing(o *Spec) error {
 	switch {
 	case o.Flags&NoMulti != 0:
 		return Error("ERR Command not allowed inside a transaction")
-	case !s.e.makeRoom() && !endsMulti(o):
+	case !s.Primary && !s.e.makeRoom() && !endsMulti(o):
 		return ErrOOM
 	}
 	return s.e.refuses(s, o.Flags)
@@ -289,7 +289,7 @@ func (e *Engine) refuses(s *Session, flags Flag) error {
 		return nil
 	case e.stats.broken.Load():
 		return ErrBroken
-	case e.replica.Load() && !s.Primary:
+	case e.readOnly.Load() && !s.Primary:
 		return ErrReadOnlyReplica
 	}
 	return nil
@@ -343,7 +343,7 @@ func (s *Session) dropQueue() {
 func (s *Session) ExecQueue(w *Reply) error {
 	defer s.Discard() // takes locks: after finish
 	s.Multi = false
-	if s.queueFlags&DenyOOM != 0 && !s.e.makeRoom() {
+	if s.queueFlags&DenyOOM != 0 && !s.e.makeRoom() && !s.Primary {
 		return aborted(ErrOOM)
 	}
 	if err := s.e.refuses(s, s.queueFlags); err != nil {
@@ -353,6 +353,7 @@ func (s *Session) ExecQueue(w *Reply) error {
 		return ErrExecAbort
 	}
 	t := s.e.newTxn(s, s.DB)
+	t.undo = s.changes != nil // it is from the undo log that they are known
 	for i := range s.Queue {
 		q := &s.Queue[i]
 		s.args.reset(q.words, q.first)

@@ -68,7 +68,8 @@ func (x *expiry) set(due int64) {
 		return
 	}
 	x.next.Store(due)
-	d := time.Duration(max(0, due-e.clock.millis())) * time.Millisecond
+	// Further off than a Duration goes it is looked again in between.
+	d := time.Duration(min(max(0, due-e.clock.millis()), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 	if x.timer != nil {
 		x.timer.Stop()
 	}
@@ -257,13 +258,16 @@ func (e *Engine) SetActiveExpire(on bool) {
 // Hide sets whether expired keys are only hidden, and not deleted: on a
 // replica, whose primary deletes them, and while writes are paused.
 func (e *Engine) Hide(on bool) error {
-	var set, clear state = stateHide, 0
-	if !on {
-		set, clear = 0, stateHide
-	}
-	if err := e.setState(set, clear); err != nil {
+	all := lockSet{write: allShards}
+	if err := e.lock(all); err != nil {
 		return err
 	}
+	if e.hidden = on; on {
+		e.state |= stateHide
+	} else if e.state&stateReplica == 0 {
+		e.state &^= stateHide
+	}
+	e.unlock(all)
 	if !on {
 		e.expiry.rearm()
 	}

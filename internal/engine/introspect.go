@@ -49,10 +49,11 @@ func (e *Engine) MeanTTL(db, samples int) int64 {
 // A Backlog is what INFO tells of the journal: nothing is kept before somebody
 // follows it.
 type Backlog struct {
-	Size   int   // bytes that can be kept
+	Size   int64 // bytes that are to be kept
 	Active bool  // somebody has followed
 	First  int64 // offset of the first byte kept
-	Length int64
+	Length int64 // more than Size where somebody reads slowly
+	Memory int64 // that it takes
 }
 
 // Backlog describes what of the journal is kept.
@@ -60,11 +61,11 @@ func (e *Engine) Backlog() Backlog {
 	j := &e.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	b := Backlog{Size: j.size}
-	if j.ring != nil {
-		b.Active = true
-		b.Length = min(j.end, int64(j.size))
-		b.First = j.end - b.Length
+	b := Backlog{Size: j.size, Active: j.on}
+	if j.on {
+		b.First = j.start()
+		b.Length = j.end - b.First
+		b.Memory = int64(j.kept+j.spare) * blockSize
 	}
 	return b
 }

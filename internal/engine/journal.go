@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"io"
 	"slices"
 	"strconv"
 	"sync"
@@ -40,35 +39,43 @@ type Subscriber interface {
 
 // A journal is the one order of all changes. Transactions that share no shard
 // commit side by side until they append; the order in which they do is then the
-// order for everyone. It is a ring: tails read it at their own pace, and one
-// that is a whole ring behind has lost its place.
+// order for everyone.
 //
 //	offset   counts the bytes since the journal began
 //	batch    the effects of one transaction, in MULTI and EXEC if two or more
+//	backlog  the last bytes, kept for who comes back after a while
 //	tail     a position from which somebody reads on
 //
-// Invariant: the byte at offset o, for the last size offsets before end, is
-// ring[o%size].
+// It is kept in blocks, once for all: a tail is no more than a position in them.
+// Kept is the backlog, and what the slowest tail has not read, as far as its limit
+// goes; a tail beyond that is given up. See blocks.go.
+//
+// Invariant: the blocks from first to last hold the bytes from first.from to end
+// without a gap; no tail that is alive is before first.from.
 type journal struct {
 	subs atomic.Pointer[[]Subscriber] // replaced with all shards held
-	size int
 
-	mu     sync.Mutex // guards following
-	ring   []byte
-	end    int64 // offset behind the last byte
-	db     int   // selected by the bytes so far; -1 after a tail began
-	wake   chan struct{}
-	sleeps bool // somebody waits for wake
-	closed bool
-	buf    []byte
-	batch  []Effect
+	mu          sync.Mutex // guards following
+	on          bool       // somebody follows, or may come back: what is written is kept
+	size        int64      // of the backlog
+	first, last *block     // nil before the first byte
+	end         int64      // offset behind the last byte
+	db          int        // selected by the bytes so far; -1 after a tail began
+	kept        int        // blocks from first to last
+	free        *block     // a few to take next
+	spare       int        // of them
+	tails       []*Tail
+	sleepers    []*Tail // that wait for a byte
+	closed      bool
+	buf         []byte
+	batch       []Effect
 }
 
 func (j *journal) init(size int) {
 	if size == 0 {
 		size = 1 << 20
 	}
-	j.size, j.db, j.wake = size, -1, make(chan struct{})
+	j.size, j.db = int64(size), -1
 }
 
 func (j *journal) hasSubs() bool { return j.subs.Load() != nil }
@@ -77,7 +84,13 @@ func (j *journal) hasSubs() bool { return j.subs.Load() != nil }
 func (j *journal) append(t *Txn) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if t.effects != 0 && j.ring != nil {
+	if t.e.state&stateReplica != 0 {
+		if t.s.relay != nil {
+			j.relay(t.s)
+			t.end = j.end
+			j.wake()
+		}
+	} else if t.effects != 0 && j.on {
 		j.buf = j.buf[:0]
 		if j.db != t.firstDB {
 			j.buf = AppendCommand(j.buf, "SELECT", strconv.Itoa(t.firstDB))
@@ -94,10 +107,7 @@ func (j *journal) append(t *Txn) {
 			j.write(t.batch)
 		}
 		t.end = j.end
-		if j.sleeps {
-			close(j.wake)
-			j.wake, j.sleeps = make(chan struct{}), false
-		}
+		j.wake()
 	}
 	if subs := j.subs.Load(); subs != nil && len(t.events) != 0 {
 		j.batch = j.batch[:0]
@@ -112,109 +122,138 @@ func (j *journal) append(t *Txn) {
 	}
 }
 
-func (j *journal) write(b []byte) {
-	skip := max(0, len(b)-j.size)
-	j.end += int64(skip)
-	for b = b[skip:]; len(b) > 0; {
-		n := copy(j.ring[j.end%int64(j.size):], b)
-		j.end, b = j.end+int64(n), b[n:]
-	}
-}
-
-// follow returns a tail at the end. All shards are held.
-func (j *journal) follow() *Tail {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.ring == nil {
-		j.ring = make([]byte, j.size)
-	}
-	j.db = -1 // so that the new tail, too, is told the database
-	return &Tail{j: j, pos: j.end}
-}
-
 // close lets every tail end behind what the journal holds now.
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.closed = true
-	close(j.wake)
-	j.wake, j.sleeps = make(chan struct{}), false
+	j.wake()
 }
 
-// A Tail reads the journal, from a position on, as RESP commands. It implements
-// io.Reader, for one goroutine.
-type Tail struct {
-	j   *journal
-	pos int64 // guarded by j.mu, as what follows
-	eof bool
-}
-
-// Read waits for effects and copies them to p. After Close, of the tail or of
-// the engine, it returns io.EOF behind the last of them, and ErrFellBehind if
-// they are gone from the ring.
-func (t *Tail) Read(p []byte) (n int, err error) {
-	j := t.j
+// now is the end of the journal, and the database that is selected there.
+func (j *journal) now() (offset int64, db int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for t.pos == j.end {
-		if t.eof || j.closed {
-			return 0, io.EOF
-		}
-		wake := j.wake
-		j.sleeps = true
-		j.mu.Unlock()
-		<-wake
-		j.mu.Lock()
-	}
-	if j.end-t.pos > int64(j.size) {
-		return 0, ErrFellBehind
-	}
-	for n < len(p) && t.pos < j.end {
-		from := t.pos % int64(j.size)
-		m := copy(p[n:], j.ring[from:min(int64(j.size), from+j.end-t.pos)])
-		n, t.pos = n+m, t.pos+int64(m)
-	}
-	return n, nil
-}
-
-// Offset returns the position up to which the tail was read.
-func (t *Tail) Offset() int64 {
-	t.j.mu.Lock()
-	defer t.j.mu.Unlock()
-	return t.pos
-}
-
-// Close lets Read end behind what the journal holds now.
-func (t *Tail) Close() error {
-	j := t.j
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if t.eof {
-		return nil
-	}
-	t.eof = true
-	close(j.wake)
-	j.wake, j.sleeps = make(chan struct{}), false
-	return nil
+	return j.end, j.db
 }
 
 // Offset is the journal's offset behind its last byte.
 func (e *Engine) Offset() int64 {
-	e.journal.mu.Lock()
-	defer e.journal.mu.Unlock()
-	return e.journal.end
+	offset, _ := e.journal.now()
+	return offset
 }
 
 // Follow takes a snapshot and returns, from the same instant on, a tail of the
-// journal: the state, and all that follows it.
+// journal: the state, and all that follows it. The first write behind that instant
+// is preceded by a SELECT, as after every Follow.
 func (e *Engine) Follow() (*Snapshot, *Tail, error) {
 	all := lockSet{write: allShards}
+	if checks && e.open.has() {
+		return nil, nil, ErrInsideUpdate
+	}
 	if err := e.lockOpen(all); err != nil {
 		return nil, nil, err
 	}
 	defer e.unlock(all)
+	sn, tail := e.follow()
+	return sn, tail, nil
+}
+
+// follow is Follow with all shards held.
+func (e *Engine) follow() (*Snapshot, *Tail) {
 	e.state |= stateListening
-	return e.freeze(), e.journal.follow(), nil
+	sn := e.freeze()
+	j := &e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.on = true
+	if e.state&stateReplica == 0 {
+		j.db = -1 // so that the new tail, too, is told the database
+	}
+	sn.offset, sn.streamDB = j.end, j.db // words may have been injected since freeze
+	return sn, j.newTail(j.end)
+}
+
+// GoFollow runs f with what Follow returns in a goroutine that Close waits for. The
+// snapshot is closed, and the tail abandoned, when f returns.
+func (e *Engine) GoFollow(f func(*Snapshot, *Tail)) error {
+	all := lockSet{write: allShards}
+	if checks && e.open.has() {
+		return ErrInsideUpdate
+	}
+	if err := e.lockOpen(all); err != nil {
+		return err
+	}
+	defer e.unlock(all)
+	sn, tail := e.follow()
+	e.work.Go(func() { // under the locks: Close has not begun to wait
+		defer sn.Close()
+		defer tail.Abandon()
+		f(sn, tail)
+	})
+	return nil
+}
+
+// FollowFrom returns a tail of the journal from an offset on, or ErrFellBehind if
+// what follows it is not kept, or not written yet. The database that is selected
+// there is for the caller to know.
+func (e *Engine) FollowFrom(offset int64) (*Tail, error) {
+	j := &e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil, ErrClosed
+	}
+	if !j.on || offset < j.start() || offset > j.end {
+		return nil, ErrFellBehind
+	}
+	return j.newTail(offset), nil
+}
+
+// Inject adds a command to the journal that no transaction has: it changes nothing,
+// but who follows reads it. It returns the offset behind it. Nothing is added while
+// nobody follows, nor on a replica, whose journal is its primary's.
+func (e *Engine) Inject(words ...string) int64 {
+	j := &e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.on && !j.closed && !e.replica.Load() {
+		j.buf = AppendCommand(j.buf[:0], words...)
+		j.write(j.buf)
+		j.wake()
+	}
+	return j.end
+}
+
+// SetBacklog sets how many bytes are kept for those who come back.
+func (e *Engine) SetBacklog(size int64) {
+	j := &e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.size = size
+	j.trim()
+}
+
+// DropBacklog gives the backlog back: writes cost nothing extra until somebody follows
+// again, and the offset stands. It does nothing, and returns false, while there is a tail.
+func (e *Engine) DropBacklog() bool {
+	all := lockSet{write: allShards}
+	if e.lockOpen(all) != nil {
+		return false
+	}
+	defer e.unlock(all)
+	j := &e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.tails) != 0 {
+		return false
+	}
+	j.on = false
+	j.forget()
+	if !j.hasSubs() {
+		e.state &^= stateListening
+	}
+	return true
 }
 
 // Subscribe adds sub to those who are told of every effect, before the reply to
@@ -254,7 +293,7 @@ func (e *Engine) Unsubscribe(sub Subscriber) error {
 	}
 	e.journal.mu.Lock()
 	defer e.journal.mu.Unlock()
-	if len(subs) == 0 && e.journal.ring == nil {
+	if len(subs) == 0 && !e.journal.on {
 		e.state &^= stateListening
 	}
 	return nil

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 
 	"github.com/larderdb/larder/internal/ds/hashtable"
@@ -10,13 +11,15 @@ import (
 // What a file needs that is loaded: tables that are filled aside, without locks, and
 // then take the place of the keyspace's, all at once.
 
-// A Load is a data set that is being built beside the keyspace. It is for one
-// goroutine, and must end with Install or Drop: Close waits for that, since it gives
-// the memory of all tables back. Who builds one looks at Closed.
+// A Load is a data set that is being built beside the keyspace. It must end with
+// Install or Drop: Close waits for that, since it gives the memory of all tables back.
+// Who builds one looks at Closed.
+//
+// It is for one goroutine, but for Shard and Add: keys of different shards may be added
+// at the same time.
 type Load struct {
 	e      *Engine
 	tables [][numShards]*hashtable.Table
-	keys   int64
 }
 
 // NewLoad returns an empty data set.
@@ -31,24 +34,37 @@ func (e *Engine) NewLoad() (*Load, error) {
 }
 
 // Keys is the number of keys that were added.
-func (l *Load) Keys() int64 { return l.keys }
-
-// Has reports whether database db has the key already.
-func (l *Load) Has(db int, key string) bool {
-	at := l.e.refOf(dbKey{db, key})
-	tab := l.tables[db][at.shard()]
-	return tab != nil && tab.Find(at.hash, key) != 0
+func (l *Load) Keys() (n int64) {
+	for db := range l.tables {
+		for _, tab := range l.tables[db] {
+			if tab != nil {
+				n += int64(tab.Len())
+			}
+		}
+	}
+	return n
 }
 
-// Put adds a key, which must not be there yet. A flat value is copied; an object must
-// be shared with nobody.
-func (l *Load) Put(db int, key string, v Value, expireAt int64, clock uint32) {
+// Shard is a number below NumShards: that of the shard to which a key belongs.
+func (l *Load) Shard(key string) int {
+	return int(maphash.String(l.e.seed, key) >> (64 - shardLog))
+}
+
+// NumShards is into how many shards the keyspace is split.
+const NumShards = numShards
+
+// Add adds a key, and reports whether it was not there yet. A flat value is copied; an
+// object must be shared with nobody.
+func (l *Load) Add(db int, key string, v Value, expireAt int64, clock uint32) bool {
 	hash := maphash.String(l.e.seed, key)
 	slot := &l.tables[db][hash>>(64-shardLog)]
 	if *slot == nil {
 		*slot = l.e.newTable()
 	}
 	tab, form := *slot, hashtable.Form(v.Form)
+	if tab.Find(hash, key) != 0 {
+		return false
+	}
 	expireAt = min(expireAt, MaxExpireAt)
 	var h hashtable.Handle
 	if v.Obj != nil {
@@ -57,13 +73,20 @@ func (l *Load) Put(db int, key string, v Value, expireAt int64, clock uint32) {
 		h = tab.New(key, v.Flat, form, expireAt, clock)
 	}
 	tab.Publish(hash, 0, h)
-	l.keys++
 	if first := firstField(&tab.View, h); first != 0 {
 		if hash, ok := v.Obj.(*Hash); ok {
 			hash.told = first
 		}
 		tab.Expect(hash, 0, first)
 	}
+	return true
+}
+
+// has reports whether database db has the key already.
+func (l *Load) has(db int, key string) bool {
+	at := l.e.refOf(dbKey{db, key})
+	tab := l.tables[db][at.shard()]
+	return tab != nil && tab.Find(at.hash, key) != 0
 }
 
 // AddAll adds the keys of the keyspace that the data set does not have, which stay
@@ -71,13 +94,13 @@ func (l *Load) Put(db int, key string, v Value, expireAt int64, clock uint32) {
 func (l *Load) AddAll(sn *Snapshot) {
 	for db := range l.tables {
 		for key, it := range sn.All(db) {
-			if l.Has(db, key) {
+			if l.has(db, key) {
 				continue
 			}
 			if it.Value.Obj != nil {
 				it.Value.Obj = it.Value.Obj.Clone()
 			}
-			l.Put(db, key, it.Value, it.ExpireAt, it.Clock)
+			l.Add(db, key, it.Value, it.ExpireAt, it.Clock)
 		}
 	}
 }
@@ -100,20 +123,25 @@ func (l *Load) Drop() {
 // tells it: who reads the journal has lost its place and begins anew with a snapshot. If
 // it fails the data set is dropped.
 func (l *Load) Install() error {
+	return l.install(func() { l.e.journal.restart(-1) })
+}
+
+// install makes the data set the keyspace, and begins the journal anew as it is told.
+func (l *Load) install(restart func()) error {
 	e := l.e
-	t := e.newTxn(e.self, 0)
+	t := e.newTxn(&Session{e: e, NoTouch: true, Primary: true}, 0) // a replica's data is replaced, too
 	t.excl, t.write = true, true
 	t.keys.AllForWriting()
 	if err := t.acquire(t.keys.locks(true)); err != nil {
 		l.Drop()
 		return err
 	}
+	t.changes += int(l.Keys()) + 1
 	for db := range l.tables {
 		t.replace(db, &l.tables[db])
 	}
 	l.tables = nil
-	t.changes += int(l.keys) + 1
-	e.journal.restart()
+	restart()
 	t.done = true
 	t.finish()
 	e.work.Done()
@@ -130,20 +158,6 @@ func (t *Txn) replace(db int, tables *[numShards]*hashtable.Table) {
 	}
 	t.log = append(t.log, undo{at: keyRef{dbKey: dbKey{db: db}}, tables: old, swap: -1})
 	t.touchDB(db, old, tables[:])
-}
-
-// restart lets every tail fall out of the journal.
-func (j *journal) restart() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.ring == nil {
-		return
-	}
-	clear(j.ring)
-	j.end += int64(j.size) + 1
-	j.db = -1
-	close(j.wake)
-	j.wake, j.sleeps = make(chan struct{}), false
 }
 
 // AccessClock is the access clock of a key of which a file or RESTORE tells how long
@@ -181,6 +195,24 @@ func (sn *Snapshot) Expiring(db int) (n int) {
 		}
 	}
 	return n
+}
+
+// MayHaveExpiringFields is false if surely no field of any hash expires.
+func (sn *Snapshot) MayHaveExpiringFields() bool {
+	if sn.enter() != nil {
+		return false
+	}
+	defer sn.leave()
+	for i, tables := range sn.tables {
+		sh := &sn.e.shards[i]
+		sh.mu.RLock()
+		found := slices.ContainsFunc(tables, func(f frozen) bool { return f.of != nil && f.of.Expects() })
+		sh.mu.RUnlock()
+		if found {
+			return true
+		}
+	}
+	return false
 }
 
 // AddCommands adds commands to this engine's table. It may be called while others run

@@ -190,7 +190,7 @@ func (e *Engine) Frequency(clock uint32) uint8 {
 func (e *Engine) makeRoom() bool {
 	m := &e.memory
 	limit := m.max.Load()
-	if limit == 0 {
+	if limit == 0 || e.replica.Load() && !e.replicaEvicts.Load() {
 		return true
 	}
 	for m.used.Load()+m.extra.Load() > limit {
@@ -215,8 +215,8 @@ func (e *Engine) evictOne(p Policy) bool {
 		if !ok {
 			return false
 		}
-		if e.evict(k) {
-			return true
+		if done, err := e.evict(k); done || err != nil {
+			return done
 		}
 	}
 }
@@ -311,25 +311,26 @@ func (e *Engine) score(p Policy, tab *hashtable.Table, h hashtable.Handle) uint6
 	}
 }
 
-// evict deletes a key, unless it is gone already or may no longer go.
-func (e *Engine) evict(k dbKey) (done bool) {
+// evict deletes a key, unless it is gone already or may no longer go. The error is that
+// nothing may be deleted.
+func (e *Engine) evict(k dbKey) (done bool, err error) {
 	t := e.newTxn(e.self, k.db)
 	t.excl, t.write = true, true
 	t.keys.Write(k.key)
 	at := t.keys.list[0]
-	if t.acquire(lockSet{}) != nil {
-		return true
+	if err := t.acquire(lockSet{}); err != nil {
+		return false, err
 	}
 	t.done = true
 	defer t.finish()
 	tab, h := t.lookup(&at)
 	if h == 0 || e.Policy().volatile() && tab.ExpireAt(h) == 0 {
-		return false
+		return false, nil
 	}
 	t.publish(&at, tab, h, 0)
 	t.record(&at, 'e', "evicted", []string{"DEL", at.key})
 	t.counts.evicted.Add(1)
-	return true
+	return true, nil
 }
 
 // random returns 64 random bits.

@@ -32,7 +32,7 @@ func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
 	h := tab.Find(at.hash, at.key)
 	if h != 0 {
 		e := tab.At(h)
-		if x := e.ExpireAt(); x != 0 && x <= t.Now() {
+		if x := e.ExpireAt(); x != 0 && x <= t.Now() && !t.s.Primary { // whose primary says when it goes
 			t.meetExpired(at, tab, h)
 			return tab, 0
 		}

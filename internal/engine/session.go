@@ -23,6 +23,8 @@ type Session struct {
 	NoTouch bool                 // reads leave the access clock alone: CLIENT NO-TOUCH
 	Primary bool                 // applies a primary's stream: writes to a replica
 	offset  atomic.Int64
+	relay   []byte     // see Relay
+	changes *ChangeLog // see NoteChanges
 
 	txn    *Txn     // open EXEC, Update or View
 	over   bool     // was the session of a transaction that ended, or names keys for plan

@@ -20,6 +20,9 @@ type Snapshot struct {
 	tables [numShards][]frozen // by shard and database; empty where there was none
 	max    int64               // bytes it may retain; 0: no limit
 
+	offset   int64 // of the journal at that instant
+	streamDB int   // that the journal had selected; -1: the next write selects one
+
 	refs  atomic.Int64  // one of its own until Close, one a reader
 	state atomic.Uint32 // open, closed, broken
 }
@@ -77,6 +80,7 @@ func (e *Engine) Snapshot(max int64) (*Snapshot, error) {
 // freeze makes a snapshot. All shards are held for writing.
 func (e *Engine) freeze() *Snapshot {
 	sn := &Snapshot{e: e, now: e.clock.millis()}
+	sn.offset, sn.streamDB = e.journal.now()
 	sn.refs.Store(1)
 	for i := range e.shards {
 		for db := range e.tables {
@@ -143,6 +147,10 @@ func (sn *Snapshot) Err() error {
 
 // Now is the instant of the snapshot in Unix milliseconds.
 func (sn *Snapshot) Now() int64 { return sn.now }
+
+// Journal is the journal's offset at the instant of the snapshot, and the database that
+// was selected there; -1 is that the next write selects one.
+func (sn *Snapshot) Journal() (offset int64, db int) { return sn.offset, sn.streamDB }
 
 // Get calls f with what key held in database db; what it is given is borrowed.
 // It returns ErrNil where there was no such key.

@@ -154,7 +154,7 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 	case s.over:
 		return s.planning(o)
 	case t == nil:
-		if o.Flags&DenyOOM != 0 && !s.e.makeRoom() {
+		if o.Flags&DenyOOM != 0 && !s.e.makeRoom() && !s.Primary {
 			return nil, ErrOOM
 		}
 		t = s.e.txns.Get().(*Txn)
@@ -167,6 +167,9 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 	case o.Flags&Write != 0 && !t.write:
 		return nil, ErrInView
 	default:
+		if s.changes != nil {
+			s.changes.settle(t)
+		}
 		t.keys.reset(s.e, s.DB)
 		t.db = s.DB
 		t.mark = mark{len(t.log), t.changes, t.effects, len(t.batch), len(t.events), len(t.touched), len(t.marks), t.lastDB}
@@ -270,7 +273,7 @@ func (t *Txn) refused(st state) error {
 		return nil
 	case t.e.stats.broken.Load():
 		return ErrBroken
-	case st&stateReplica != 0 && !t.s.Primary:
+	case st&(stateReplica|stateWritable) == stateReplica && !t.s.Primary && t.s != t.e.self: // which evicts
 		return ErrReadOnlyReplica
 	}
 	return nil
@@ -442,6 +445,9 @@ func (t *Txn) leave() {
 // commit tells the journal and those who watch, frees what was replaced and
 // settles the accounts of the tables written.
 func (t *Txn) commit() {
+	if t.undo && t.s.changes != nil {
+		t.s.changes.settle(t)
+	}
 	if t.effects != 0 || len(t.events) != 0 {
 		t.e.journal.append(t)
 	}
@@ -507,6 +513,9 @@ func (t *Txn) rollback(m mark) {
 	t.log, t.effects, t.batch = t.log[:m.log], m.effects, t.batch[:m.batch]
 	t.events, t.touched, t.marks = t.events[:m.events], t.touched[:m.touched], t.marks[:m.marks]
 	t.lastDB, t.changes = m.lastDB, m.changes
+	if t.undo && t.s.changes != nil {
+		t.s.changes.undone()
+	}
 }
 
 // Now is the time of the transaction in Unix milliseconds. It does not move.

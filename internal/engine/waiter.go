@@ -135,7 +135,7 @@ func (w *waiter) wait(ctx context.Context, s *Session) error {
 	if s.OnWait != nil {
 		defer s.OnWait()()
 	}
-	if stop := w.sleep(ctx, s); stop != nil && s.e.unpark(w) {
+	if stop := s.sleep(ctx, w.done, w.until); stop != nil && s.e.unpark(w) {
 		return stop
 	}
 	<-w.done
@@ -145,19 +145,20 @@ func (w *waiter) wait(ctx context.Context, s *Session) error {
 	return w.err
 }
 
-// sleep returns nil when w was served, or why it should not wait any longer.
-func (w *waiter) sleep(ctx context.Context, s *Session) error {
+// sleep returns nil when done is closed, or why s should not wait any longer: ErrNil
+// at the time until, by the engine's clock, unless that is zero.
+func (s *Session) sleep(ctx context.Context, done <-chan struct{}, until time.Time) error {
 	for {
 		jumped := s.e.clock.jumps()
 		var up <-chan time.Time
 		var timer *time.Timer
-		if !w.until.IsZero() {
-			timer = time.NewTimer(w.until.Sub(s.e.clock.now()))
+		if !until.IsZero() {
+			timer = time.NewTimer(until.Sub(s.e.clock.now()))
 			up = timer.C
 		}
 		var stop error
 		select {
-		case <-w.done:
+		case <-done:
 		case <-up:
 			stop = ErrNil
 		case <-ctx.Done():

@@ -246,6 +246,9 @@ func (t *Txn) Wake(key string) {
 // Replicate records words that no key's event goes with.
 func (t *Txn) Replicate(words ...string) {
 	if t.Replicating() {
+		if t.undo && t.s.changes != nil {
+			t.s.changes.whole(t, words)
+		}
 		t.say(words)
 	}
 }
@@ -253,7 +256,11 @@ func (t *Txn) Replicate(words ...string) {
 // Notify records an event that no change goes with, such as the "new" of a key.
 func (t *Txn) Notify(class byte, event, key string) {
 	if t.Replicating() {
-		t.note(t.ref(t.db, key), class, event, len(t.batch))
+		at := t.ref(t.db, key)
+		if t.undo && t.s.changes != nil && class != 'n' {
+			t.s.changes.note(t, at, event, nil)
+		}
+		t.note(at, class, event, len(t.batch))
 	}
 }
 
@@ -304,6 +311,9 @@ func (t *Txn) record(at *keyRef, class byte, event string, words []string) {
 // publishEffect tells those who listen.
 func (t *Txn) publishEffect(at *keyRef, class byte, event string, words []string) {
 	if t.Replicating() {
+		if t.undo && t.s.changes != nil {
+			t.s.changes.note(t, at, event, words)
+		}
 		from := len(t.batch)
 		if len(words) != 0 {
 			t.say(words)

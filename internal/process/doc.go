@@ -13,6 +13,7 @@
 //   - [WritePIDFile], at the path [PIDPath] gives.
 //   - [RaiseOpenFiles] says how many clients the system allows.
 //   - [OnShutdownSignal] calls back at SIGTERM and SIGINT.
+//   - [StartProgress] shows a bar on a terminal while something takes long.
 //
 // Everything takes plain values: the package imports the standard library only
 // and does not know internal/conf. Files named _unix, _windows and so on hold
