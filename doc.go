@@ -33,7 +33,8 @@
 // Arrows point down. A program that embeds larder links no network code: package
 // redcon_server serves a DB to any Redis client, over sockets or in memory, and
 // package lardertest gives a test a server of its own. Package rdb reads and writes
-// the files in which Redis keeps its data, and keeps a DB in one: rdb.Open.
+// the files in which Redis keeps its data, and keeps a DB in one: rdb.Open. Package
+// replica has a DB follow a Redis or another larder, and lets others follow it.
 //
 // # What to know
 //

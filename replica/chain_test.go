@@ -70,6 +70,9 @@ func TestChain(t *testing.T) {
 // A cluster in memory, in a bubble where time is our own: a primary, a relay, and two
 // stores behind it, over links that break at random. In the end all are the same.
 func TestBubble(t *testing.T) {
+	if raceEnabled {
+		t.Skip("SKIPPED: the race detector of Go 1.26 crashes where a bubble has many timers, see go.dev/issue/78156")
+	}
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { bubble(t, rand.New(rand.NewPCG(seed, 77))) })
