@@ -1,6 +1,8 @@
 package redcon_server
 
 import (
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,4 +34,35 @@ func TestLarder(t *testing.T) {
 			t.Errorf("a batch that ends in an error answers %q", got)
 		}
 	})
+}
+
+// INFO, and what a replica tells its primary, names the port at which the server is
+// reached, also after it has moved.
+func TestPort(t *testing.T) {
+	db, err := larder.Open(larder.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := New(db, Options{Addr: "127.0.0.1:0"})
+	defer s.Close()
+	check := func(port int) {
+		t.Helper()
+		info, err := db.Do("INFO", "server")
+		if want := fmt.Sprintf("\r\ntcp_port:%d\r\n", port); err != nil || !strings.Contains(info.(string), want) {
+			t.Errorf("INFO says %q, %v; want %q", info, err, want)
+		}
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	check(s.Addr().(*net.TCPAddr).Port)
+	if err := s.SetEndpoints([]Endpoint{{Addr: "127.0.0.1:0"}}); err != nil {
+		t.Fatal(err)
+	}
+	check(s.Addr().(*net.TCPAddr).Port)
+	if err := s.SetEndpoints(nil); err != nil {
+		t.Fatal(err)
+	}
+	check(0)
 }

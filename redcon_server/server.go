@@ -58,6 +58,7 @@ type Endpoint struct {
 // goroutine, but Close not from within a command.
 type Server struct {
 	newConn func(Transport) conn
+	setPort func(port int) // told the TCP port that the server is reached at
 	o       Options
 	log     *slog.Logger
 	limits  atomic.Pointer[Limits]
@@ -83,6 +84,7 @@ type Server struct {
 func New(db *larder.DB, o Options) *Server {
 	s := newServer(func(t Transport) conn { return db.NewConn(t) }, o)
 	s.obey(bridge.Server(db))
+	s.setPort = bridge.Server(db).SetPort
 	return s
 }
 
@@ -162,6 +164,7 @@ func (s *Server) SetEndpoints(eps []Endpoint) error {
 	s.mu.Lock()
 	s.opened = now
 	s.mu.Unlock()
+	s.tellPort()
 	for _, l := range fresh {
 		go s.accept(l)
 	}
@@ -169,6 +172,21 @@ func (s *Server) SetEndpoints(eps []Endpoint) error {
 		_ = l.Close()
 	}
 	return nil
+}
+
+// tellPort says at which port the server is reached: that of the first endpoint that has
+// one, 0 if none has.
+func (s *Server) tellPort() {
+	if s.setPort == nil {
+		return
+	}
+	for _, a := range s.Addrs() {
+		if tcp, ok := a.(*net.TCPAddr); ok {
+			s.setPort(tcp.Port)
+			return
+		}
+	}
+	s.setPort(0)
 }
 
 // ListenAndServe opens the endpoints and serves until Close, when it returns

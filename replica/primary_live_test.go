@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/larderdb/larder"
-	"github.com/larderdb/larder/internal/bridge"
 	"github.com/larderdb/larder/internal/redistest"
 	"github.com/larderdb/larder/redcon_server"
 	"github.com/larderdb/larder/replica"
@@ -71,7 +70,6 @@ func servePrimary(t testing.TB, config ...string) *node {
 	}
 	t.Cleanup(func() { _ = srv.Close() })
 	n := &node{t: t, db: db, p: p, addr: srv.Addr().String(), log: log}
-	bridge.Server(db).SetPort(srv.Addr().(*net.TCPAddr).Port) // as examples/server does
 	n.Conn = redistest.Dial(t, n.addr)
 	t.Cleanup(n.Close)
 	return n

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/larderdb/larder"
-	"github.com/larderdb/larder/internal/bridge"
 	"github.com/larderdb/larder/internal/conf"
 	"github.com/larderdb/larder/redcon_server"
 )
@@ -40,7 +39,6 @@ func listen(db *larder.DB, c *conf.Config, log *slog.Logger) (*redcon_server.Ser
 	for _, name := range []string{"bind", "port", "tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients"} {
 		c.OnChange(name, nil, move)
 	}
-	bridge.Server(db).SetPort(int(c.Int("port")))
 	return srv, nil
 }
 
