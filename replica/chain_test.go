@@ -31,7 +31,7 @@ func TestChain(t *testing.T) {
 		for i := range 2 {
 			conn := redistest.Dial(t, n.addr)
 			defer conn.Close()
-			writers.Go(func() { (&load{r: rand.New(rand.NewPCG(seed, uint64(i)))}).run(t, conn, 1<<30, stop) })
+			writers.Go(func() { (&redistest.Load{R: rand.New(rand.NewPCG(seed, uint64(i)))}).Run(t, conn, 1<<30, stop) })
 		}
 		random := rand.New(rand.NewPCG(seed, 8))
 		links := []*cutter{ab, bc, cd}
@@ -137,9 +137,9 @@ func bubble(t *testing.T, r *rand.Rand) {
 		t.Fatal(err)
 	}
 	c := redistest.NewConn(nc)
-	l := &load{r: r}
+	l := &redistest.Load{R: r}
 	for range 40 {
-		l.run(t, c, 150, nil)
+		l.Run(t, c, 150, nil)
 		time.Sleep(time.Duration(r.IntN(5000)) * time.Millisecond)
 	}
 	want := ""

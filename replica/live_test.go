@@ -169,7 +169,7 @@ func TestRedisUnderLoad(t *testing.T) {
 	for i := range 3 {
 		c := redistest.Dial(t, s.Addr)
 		defer c.Close()
-		writers.Go(func() { (&load{r: rand.New(rand.NewPCG(1, uint64(i)))}).run(t, c, 1<<30, stop) })
+		writers.Go(func() { (&redistest.Load{R: rand.New(rand.NewPCG(1, uint64(i)))}).Run(t, c, 1<<30, stop) })
 	}
 	random := rand.New(rand.NewPCG(1, 9))
 	cuts := 6 * *longer
@@ -245,7 +245,7 @@ func TestRedisForms(t *testing.T) {
 		s := redistest.Start(t, "--repl-diskless-sync-delay", "0", "--repl-diskless-sync", diskless)
 		c := redistest.Dial(t, s.Addr)
 		defer c.Close()
-		(&load{r: rand.New(rand.NewPCG(3, 4))}).run(t, c, 2000, nil)
+		(&redistest.Load{R: rand.New(rand.NewPCG(3, 4))}).Run(t, c, 2000, nil)
 		db := open(t, "enable-debug-command", "yes")
 		f := follow(t, db, replica.Options{Addr: s.Addr})
 		same(t, c, clientOf(t, db))

@@ -90,7 +90,7 @@ func TestCutLinks(t *testing.T) {
 	for i := range 2 {
 		c := redistest.Dial(t, n.addr)
 		defer c.Close()
-		writers.Go(func() { (&load{r: rand.New(rand.NewPCG(9, uint64(i)))}).run(t, c, 1<<30, stop) })
+		writers.Go(func() { (&redistest.Load{R: rand.New(rand.NewPCG(9, uint64(i)))}).Run(t, c, 1<<30, stop) })
 	}
 	random := rand.New(rand.NewPCG(5, 5))
 	for range 6 {
@@ -139,8 +139,8 @@ func TestNoPartialResync(t *testing.T) {
 // Replicas that ask within the delay share a snapshot.
 func TestSharedSnapshot(t *testing.T) {
 	n := servePrimary(t, "repl-diskless-sync-delay", "10", "repl-diskless-sync-max-replicas", "3")
-	l := &load{r: rand.New(rand.NewPCG(1, 9))}
-	l.run(t, n, 2000, nil)
+	l := &redistest.Load{R: rand.New(rand.NewPCG(1, 9))}
+	l.Run(t, n, 2000, nil)
 	must(t, n, "SELECT", "0")
 	addr, port, _ := strings.Cut(n.addr, ":")
 	var rs []redistest.Client
@@ -153,7 +153,7 @@ func TestSharedSnapshot(t *testing.T) {
 	for _, r := range rs {
 		until(t, "online", func() bool { return field(t, r, "replication", "master_link_status") == "up" })
 	}
-	l.run(t, n, 500, nil)
+	l.Run(t, n, 500, nil)
 	must(t, n, "SELECT", "0")
 	for _, r := range rs {
 		same(t, n, r)
@@ -237,7 +237,7 @@ func TestStreamFollowsACK(t *testing.T) {
 // behind it.
 func TestWithLength(t *testing.T) {
 	n := servePrimary(t)
-	(&load{r: rand.New(rand.NewPCG(1, 4))}).run(t, n, 2000, nil)
+	(&redistest.Load{R: rand.New(rand.NewPCG(1, 4))}).Run(t, n, 2000, nil)
 	must(t, n, "SELECT", "0")
 	must(t, n, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	for _, ask := range []string{"PSYNC ? -1", "SYNC"} {

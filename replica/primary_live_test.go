@@ -159,79 +159,6 @@ func differences(t testing.TB, a, b redistest.Client) string {
 	return out.String()
 }
 
-// A load is a random load of writes of all types.
-type load struct {
-	r *rand.Rand
-	n int
-}
-
-func (l *load) key(kind string) string { return kind + strconv.Itoa(l.r.IntN(20)) }
-func (l *load) num() string            { return strconv.Itoa(l.r.IntN(1000)) }
-
-func (l *load) word() string {
-	if l.r.IntN(20) == 0 {
-		return strings.Repeat("w", l.r.IntN(5000))
-	}
-	return "w" + strconv.Itoa(l.r.IntN(200))
-}
-
-// next returns a command.
-func (l *load) next() []string {
-	l.n++
-	all := [][]string{
-		{"SET", l.key("s"), l.word()}, {"SET", l.key("s"), l.num(), "PX", strconv.Itoa(1 + l.r.IntN(500))},
-		{"APPEND", l.key("s"), l.word()}, {"SETRANGE", l.key("s"), l.num(), l.word()}, {"SETBIT", l.key("s"), l.num(), "1"},
-		{"INCRBY", l.key("n"), l.num()}, {"INCRBYFLOAT", l.key("n"), "0." + l.num()}, {"GETEX", l.key("s"), "EX", "100"},
-		{"LPUSH", l.key("l"), l.word(), l.word()}, {"RPUSH", l.key("l"), l.num()}, {"LPOP", l.key("l")},
-		{"LMOVE", l.key("l"), l.key("l"), "LEFT", "RIGHT"}, {"LTRIM", l.key("l"), "0", "50"}, {"LINSERT", l.key("l"), "BEFORE", "w1", "x"},
-		{"HSET", l.key("h"), l.word(), l.word()}, {"HDEL", l.key("h"), l.word()}, {"HINCRBYFLOAT", l.key("h"), "f" + l.num(), "1.5"},
-		{"SADD", l.key("i"), l.num(), l.num()}, {"SADD", l.key("t"), l.word(), l.word()}, {"SPOP", l.key("t"), "2"}, {"SMOVE", l.key("t"), l.key("t"), "w1"},
-		{"SUNIONSTORE", l.key("t"), l.key("t"), l.key("i")},
-		{"ZADD", l.key("z"), l.num(), l.word()}, {"ZINCRBY", l.key("z"), "0.5", l.word()}, {"ZPOPMIN", l.key("z")},
-		{"ZREMRANGEBYRANK", l.key("z"), "0", "1"}, {"GEOADD", l.key("g"), "13." + l.num(), "38.1", l.word()},
-		{"XADD", l.key("x"), "MAXLEN", "~", "100", "*", "f", l.word()}, {"XGROUP", "CREATE", l.key("x"), "grp", "0", "MKSTREAM"},
-		{"XREADGROUP", "GROUP", "grp", "c" + strconv.Itoa(l.r.IntN(3)), "COUNT", "3", "STREAMS", l.key("x"), ">"},
-		{"XTRIM", l.key("x"), "MAXLEN", "20"}, {"XAUTOCLAIM", l.key("x"), "grp", "c1", "0", "0"},
-		{"PFADD", l.key("p"), l.word(), l.num()}, {"PFMERGE", l.key("p"), l.key("p"), l.key("p")},
-		{"EXPIRE", l.key([]string{"s", "l", "h", "t", "z", "x"}[l.r.IntN(6)]), strconv.Itoa(1 + l.r.IntN(2))}, {"PERSIST", l.key("l")},
-		{"RENAME", l.key("l"), l.key("l")}, {"COPY", l.key("z"), l.key("z"), "REPLACE"}, {"DEL", l.key("h"), l.key("s")},
-		{"UNLINK", l.key("x")}, {"SORT", l.key("i"), "STORE", l.key("l")}, {"MOVE", l.key("s"), "1"},
-	}
-	return all[l.r.IntN(len(all))]
-}
-
-// run writes n times, in MULTI now and then, and in several databases. It ends early
-// when stop is closed.
-func (l *load) run(t testing.TB, c redistest.Client, n int, stop <-chan struct{}) {
-	t.Helper()
-	for range n {
-		select {
-		case <-stop:
-			return
-		default:
-		}
-		switch l.r.IntN(30) {
-		case 0:
-			must(t, c, "MULTI")
-			for range 1 + l.r.IntN(4) {
-				c.Do(l.next()...)
-			}
-			c.Do("EXEC")
-		case 1:
-			must(t, c, "SELECT", strconv.Itoa(l.r.IntN(3)))
-		case 2:
-			if l.r.IntN(20) == 0 {
-				must(t, c, "FLUSHDB")
-			}
-		default:
-			if v := c.Do(l.next()...); v.Kind == redistest.Closed || v.Kind == redistest.Timeout {
-				t.Errorf("a write: %s", v)
-				return
-			}
-		}
-	}
-}
-
 // blockers are clients that wait for lists, streams and sorted sets all the time.
 func blockers(t testing.TB, addr string, stop <-chan struct{}) *sync.WaitGroup {
 	var all sync.WaitGroup
@@ -261,8 +188,8 @@ func blockers(t testing.TB, addr string, stop <-chan struct{}) *sync.WaitGroup {
 // A real replica gets a data set of all types, and then a stream of everything.
 func TestRedisFollowsLarder(t *testing.T) {
 	n := servePrimary(t)
-	l := &load{r: rand.New(rand.NewPCG(1, 2))}
-	l.run(t, n, 3000, nil)
+	l := &redistest.Load{R: rand.New(rand.NewPCG(1, 2))}
+	l.Run(t, n, 3000, nil)
 	must(t, n, "SELECT", "0")
 	_, r := startFollower(t, n.addr)
 	same(t, n, r)
@@ -272,7 +199,7 @@ func TestRedisFollowsLarder(t *testing.T) {
 	for i := range 3 {
 		c := redistest.Dial(t, n.addr)
 		defer c.Close()
-		writers.Go(func() { (&load{r: rand.New(rand.NewPCG(3, uint64(i)))}).run(t, c, 3000, nil) })
+		writers.Go(func() { (&redistest.Load{R: rand.New(rand.NewPCG(3, uint64(i)))}).Run(t, c, 3000, nil) })
 	}
 	writers.Wait()
 	close(stop)
