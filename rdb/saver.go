@@ -311,23 +311,22 @@ func (s *Saver) run(j *job, sn *engine.Snapshot) error {
 // ended takes note of what became of a job.
 func (s *Saver) ended(j *job, err error) {
 	now := s.e.Now()
+	givenUp := errors.Is(err, errGivenUp)
 	s.mu.Lock()
-	s.running = nil
-	close(j.done)
 	if err == nil {
 		s.base, s.lastSave, s.saved = j.changes, now, true
+	}
+	if err == nil || !j.asked && !givenUp {
+		s.failed.Store(err != nil)
 	}
 	if !j.asked {
 		s.took = now.Sub(j.begun)
 	}
+	s.running = nil // whoever sees that sees the rest
+	close(j.done)
 	s.mu.Unlock()
-	switch {
-	case errors.Is(err, errGivenUp):
+	if givenUp {
 		s.srv.Log().Info("Background saving was given up")
-	case err == nil:
-		s.failed.Store(false)
-	case !j.asked:
-		s.failed.Store(true)
 	}
 	if !j.asked && err == nil {
 		s.srv.Log().Info("Background saving terminated with success")
