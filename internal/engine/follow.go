@@ -31,9 +31,6 @@ const ErrRoleChanged Error = "UNBLOCKED force unblock from blocking operation, i
 // kept of the journal stays.
 func (e *Engine) BecomeReplica() error {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return err
 	}
@@ -65,9 +62,6 @@ func (e *Engine) BecomeReplica() error {
 // next write selects its database.
 func (e *Engine) BecomePrimary(promoted func()) error {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return err
 	}
@@ -134,9 +128,6 @@ func (l *Load) InstallAt(offset int64, db int, adopted func()) error {
 // a file had. Who has all up to there may follow from it.
 func (e *Engine) Resume(offset int64) error {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return err
 	}

@@ -148,9 +148,6 @@ func (e *Engine) Offset() int64 {
 // is preceded by a SELECT, as after every Follow.
 func (e *Engine) Follow() (*Snapshot, *Tail, error) {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return nil, nil, ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return nil, nil, err
 	}
@@ -178,9 +175,6 @@ func (e *Engine) follow() (*Snapshot, *Tail) {
 // snapshot is closed, and the tail abandoned, when f returns.
 func (e *Engine) GoFollow(f func(*Snapshot, *Tail)) error {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return err
 	}
@@ -299,8 +293,12 @@ func (e *Engine) Unsubscribe(sub Subscriber) error {
 	return nil
 }
 
-// lockOpen takes shards of an engine that is not closed.
+// lockOpen takes shards of an engine that is not closed. Within an Update it would wait
+// for itself.
 func (e *Engine) lockOpen(l lockSet) error {
+	if checks && e.open.has() {
+		return ErrInsideUpdate
+	}
 	if err := e.lock(l); err != nil {
 		return err
 	}

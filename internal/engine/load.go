@@ -272,9 +272,6 @@ func (s *Session) QueuedFlags() Flag { return s.queueFlags }
 // snapshot is closed when f returns.
 func (e *Engine) GoSnapshot(f func(*Snapshot)) error {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return err
 	}

@@ -63,9 +63,6 @@ type snapshots struct {
 // limit.
 func (e *Engine) Snapshot(max int64) (*Snapshot, error) {
 	all := lockSet{write: allShards}
-	if checks && e.open.has() {
-		return nil, ErrInsideUpdate
-	}
 	if err := e.lockOpen(all); err != nil {
 		return nil, err
 	}
