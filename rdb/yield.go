@@ -19,23 +19,29 @@ const (
 	napFor   = 10 * time.Microsecond
 )
 
+// With more of them others are served elsewhere meanwhile, and every turn that is given
+// away costs a hand-over, two where the work has a thread of its own.
+const turnAfter = time.Millisecond
+
 // A yielder lets others run beside long work.
 type yielder struct {
 	worked time.Time // since then
 }
 
 func (y *yielder) yield() {
-	if runtime.GOMAXPROCS(0) > 1 {
-		runtime.Gosched()
-		return
-	}
-	switch now := time.Now(); {
-	case y.worked.IsZero():
+	now := time.Now()
+	if y.worked.IsZero() {
 		y.worked = now
-	case now.Sub(y.worked) >= napAfter:
+	}
+	worked := now.Sub(y.worked)
+	switch single := runtime.GOMAXPROCS(0) == 1; {
+	case single && worked >= napAfter:
 		time.Sleep(napFor)
 		y.worked = time.Now()
-	default:
+	case single:
 		runtime.Gosched()
+	case worked >= turnAfter:
+		runtime.Gosched()
+		y.worked = time.Now()
 	}
 }

@@ -44,7 +44,7 @@ func run(log *process.Log) error {
 	db := bridge.Open(c, slog.New(log.Handler())).(*larder.DB)
 	e := &ending{log: log, c: c, ended: make(chan struct{}, 1)}
 	bridge.Server(db).OnShutdown = e.shutdown
-	bridge.Server(db).OnBackground = oneProcMore
+	bridge.Server(db).OnBackground = stepAside
 	srv, err := listen(db, c, slog.New(log.Handler()))
 	if err != nil {
 		return err
@@ -104,10 +104,12 @@ func attach(db *larder.DB) (*rdb.Saver, error) {
 	return rdb.Attach(db, rdb.Options{})
 }
 
-// oneProcMore lets the process run on one processor more until it is called back: saving
-// in the background takes one, as a redis-server's child does, and those that serve are
-// not to wait for it.
-func oneProcMore() (ended func()) {
+// stepAside keeps those that serve from waiting for the goroutine that calls it, which is
+// about to save in the background. Like a redis-server's child it takes a processor: the
+// process runs on one more until ended is called. And where the machine has none to
+// spare its thread has the lower priority.
+func stepAside() (ended func()) {
+	process.Aside()
 	procs := runtime.GOMAXPROCS(0)
 	if procs >= runtime.NumCPU() {
 		return func() {}

@@ -66,8 +66,8 @@ type Server struct {
 	// not. An embedded store has none.
 	OnShutdown func(ShutdownArgs) error
 
-	// OnBackground, if set, is called when saving begins in the background, and what it
-	// returns when that has ended.
+	// OnBackground, if set, is called when saving begins in the background, in the
+	// goroutine that saves and ends soon afterwards, and what it returns when it has saved.
 	OnBackground func() (ended func())
 }
 
