@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/larderdb/larder"
+	"github.com/larderdb/larder/internal/admin"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -139,7 +140,7 @@ func (n *node) beginFailover(a failoverArgs) error {
 		n.log.Info("FAILOVER requested.")
 	}
 	n.failing = f
-	n.pauseLocked()
+	n.srv.Pause(nil, admin.PauseForFailover, admin.PauseWrites, admin.PauseForGood)
 	go n.failover(f, a.timeout)
 	return nil
 }
@@ -160,7 +161,7 @@ func (n *node) abortFailover() bool {
 // overLocked ends a failover, and the pause. n.mu is held.
 func (n *node) overLocked() {
 	n.failing = failover{}
-	n.resumeLocked()
+	n.srv.Resume(nil, admin.PauseForFailover)
 }
 
 // endFailover ends f, unless it was aborted meanwhile.
@@ -185,8 +186,6 @@ func (n *node) failoverLocked() {
 
 // failover waits for a replica that has everything, and hands over to it.
 func (n *node) failover(f failover, timeout time.Duration) {
-	_ = n.e.Hide(true) // nothing expires meanwhile, or nobody would ever have everything
-	defer func() { _ = n.e.Hide(false) }()
 	var up <-chan time.Time
 	if timeout > 0 {
 		timer := time.NewTimer(timeout)

@@ -1,22 +1,19 @@
 package replica
 
 import (
-	"context"
-
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/admin"
 	"github.com/larderdb/larder/internal/engine"
 )
 
-// What replication keeps from running, or holds up: commands in words only, since a Go
+// What replication keeps from running: commands in words only, since a Go
 // caller is told by Status.
 
 // The gates, bits of node.gate: most of the time there are none, and looking costs a
 // load.
 const (
-	gateFew    uint32 = 1 << iota // writes, with too few good replicas
-	gatePaused                    // writes, until a failover or a drain is over
-	gateStale                     // all that reads data, with the link to the primary down
+	gateFew   uint32 = 1 << iota // writes, with too few good replicas
+	gateStale                    // all that reads data, with the link to the primary down
 )
 
 const (
@@ -45,62 +42,13 @@ func (n *node) Admit(es *engine.Session, spec *engine.Spec) error {
 		}
 		return errStale
 	}
-	if gate&(gateFew|gatePaused) == 0 {
+	if spec.Flags&engine.Write == 0 && !(spec.Name == "EXEC" && es.QueuedFlags()&engine.Write != 0) {
 		return nil
-	}
-	exec := spec.Name == "EXEC"
-	if spec.Flags&engine.Write == 0 && !(exec && es.QueuedFlags()&engine.Write != 0) {
-		return nil
-	}
-	if gate&gatePaused != 0 && (exec || !es.Multi) {
-		n.awaitResume(es)
 	}
 	if gate&gateFew != 0 && !n.e.IsReplica() && n.good.Load() < n.conf.Int("min-replicas-to-write") {
 		return errFewReplicas
 	}
 	return nil
-}
-
-// pauseLocked has writes in words wait until resumeLocked was called as often. n.mu is
-// held.
-func (n *node) pauseLocked() {
-	if n.pauses++; n.pauses == 1 {
-		n.resumed = make(chan struct{})
-		n.setGate(gatePaused, true)
-	}
-}
-
-func (n *node) resumeLocked() {
-	if n.pauses--; n.pauses == 0 {
-		n.setGate(gatePaused, false)
-		close(n.resumed)
-	}
-}
-
-// awaitResume waits until writes are no longer paused.
-func (n *node) awaitResume(es *engine.Session) {
-	if es.OnWait != nil {
-		defer es.OnWait()()
-	}
-	ctx := es.Ctx
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	for {
-		n.mu.Lock()
-		paused, resumed := n.pauses != 0, n.resumed
-		n.mu.Unlock()
-		if !paused {
-			return
-		}
-		select {
-		case <-resumed:
-		case <-ctx.Done():
-			return
-		case <-n.e.Closed():
-			return
-		}
-	}
 }
 
 // obey has the node follow the configuration, now and whenever it changes.

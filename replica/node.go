@@ -47,9 +47,7 @@ type node struct {
 	replicas []*downstream
 	syncs    syncs
 	failing  failover
-	pauses   int           // that are under way
-	resumed  chan struct{} // closed when there are none any more
-	timer    *time.Timer   // of tick; nil without a replica
+	timer    *time.Timer // of tick; nil without a replica
 	ticks    int64
 	alone    *time.Timer // gives the backlog up
 	waits    []*ackWait

@@ -172,7 +172,7 @@ func (n *node) tick() {
 	n.timer.Reset(time.Second)
 	n.ticks++
 	now, timeout := timeNow(), seconds(n.conf.Int("repl-timeout"))
-	if n.ticks%n.conf.Int("repl-ping-replica-period") == 0 && n.gate.Load()&gatePaused == 0 {
+	if n.ticks%n.conf.Int("repl-ping-replica-period") == 0 && !n.srv.Paused() {
 		n.e.Inject("PING")
 	}
 	for _, d := range n.replicas {

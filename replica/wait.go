@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/larderdb/larder"
+	"github.com/larderdb/larder/internal/admin"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -147,14 +148,8 @@ func (p *Primary) Wait(ctx context.Context, replicas int, offset int64) (int, er
 // Writes go on when release is called.
 func (p *Primary) Drain(ctx context.Context) (release func(), lagging []ReplicaStatus) {
 	n := p.n
-	n.mu.Lock()
-	n.pauseLocked()
-	n.mu.Unlock()
-	release = sync.OnceFunc(func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.resumeLocked()
-	})
+	n.srv.Pause(nil, admin.PauseForShutdown, admin.PauseWrites, admin.PauseForGood)
+	release = sync.OnceFunc(func() { n.srv.Resume(nil, admin.PauseForShutdown) })
 	end := n.e.Offset()
 	w := n.await(end, everybody)
 	if w == nil {

@@ -55,6 +55,7 @@ type Client struct {
 	killed   atomic.Bool // by somebody else: it is as good as gone
 	noEvict  atomic.Bool
 	noTouch  atomic.Bool
+	heldUp   atomic.Bool                 // by a pause
 	kind     atomic.Uint32               // a class
 	last     atomic.Pointer[engine.Spec] // the last command, which may still run
 	lastAt   atomic.Int64                // Unix seconds of the last command

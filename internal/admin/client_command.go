@@ -30,10 +30,12 @@ func init() {
 		"LIST [TYPE <type> | ID <id> ...]", "Describes connections, a line each.",
 		"NO-EVICT (ON|OFF)", "Keeps the connection when memory for connections runs short.",
 		"NO-TOUCH (ON|OFF)", "Lets this connection's reads leave the keys' time of access alone.",
+		"PAUSE <milliseconds> [WRITE|ALL]", "Holds up all commands, or those that write.",
 		"REPLY (ON|OFF|SKIP)", "Answers everything, nothing, or all but the next command.",
 		"SETINFO (LIB-NAME|LIB-VER) <value>", "Says which library speaks.",
 		"SETNAME <name>", "Names the connection.",
 		"UNBLOCK <id> [TIMEOUT|ERROR]", "Ends the wait of a connection.",
+		"UNPAUSE", "Ends what PAUSE began.",
 	)
 }
 
@@ -249,7 +251,7 @@ func (c *Client) flags() string {
 		{c.class() == classReplica, 'S'},
 		{c.class() == classMaster, 'M'},
 		{c.queued.Load() >= 0, 'x'},
-		{c.s.Waits(), 'b'},
+		{c.s.Waits() || c.heldUp.Load(), 'b'},
 		{c.closing.Load(), 'c'},
 		{strings.HasSuffix(c.t.RemoteAddr(), ":0") && strings.HasPrefix(c.t.RemoteAddr(), "/"), 'U'},
 		{c.noEvict.Load(), 'e'},

@@ -124,7 +124,7 @@ func (s *Server) Info() Info {
 	}
 	in.Server.Executable, _ = os.Executable() // unknown on some systems
 	in.Clients, in.Memory = s.clientsInfo(), s.memoryInfo()
-	in.Clients.Blocked = st.Blocked
+	in.Clients.Blocked = st.Blocked + s.postponed.Load()
 	s.mu.Lock()
 	in.Server.Port = s.port
 	network := s.network

@@ -49,9 +49,11 @@ type Server struct {
 	loading     atomic.Pointer[Loading]
 	libraries   atomic.Pointer[[]string]
 
-	asleep  atomic.Pointer[nap]    // DEBUG SLEEP
-	replID  atomic.Pointer[string] // 40 hexadecimal digits
-	lastOps atomic.Pointer[opsMark]
+	asleep    atomic.Pointer[nap] // DEBUG SLEEP
+	pauses    pauses
+	postponed atomic.Int64           // connections that are held up
+	replID    atomic.Pointer[string] // 40 hexadecimal digits
+	lastOps   atomic.Pointer[opsMark]
 
 	setting   sync.Mutex             // held by who runs CONFIG SET
 	settingIn atomic.Pointer[Client] // who runs it within an EXEC
@@ -152,12 +154,22 @@ func server(s *engine.Session) *Server { return s.Engine().Owner().(*Server) }
 // errNoAuth refuses a command of a client that has not said its password.
 const errNoAuth engine.Error = "NOAUTH Authentication required."
 
-// Admit decides whether a command may run; see engine.Gate.
-func (s *Server) Admit(es *engine.Session, c engine.Command, _ [][]byte) error {
+// Admit decides whether a command may run; see engine.Gate. One that is held up is asked
+// for again afterwards: much may be otherwise then.
+func (s *Server) Admit(es *engine.Session, c engine.Command, words [][]byte) error {
 	cl := client(es)
 	if cl == nil {
 		return nil
 	}
+	err := s.admit(es, cl, c, words)
+	for err == nil && s.Paused() && s.heldUp(es, cl, c.Info()) && s.awaitResume(es, cl) {
+		es.Batch(false)
+		err = s.admit(es, cl, c, words)
+	}
+	return err
+}
+
+func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, _ [][]byte) error {
 	if err := s.failing.Load(); err != nil {
 		return *err
 	}

@@ -67,6 +67,7 @@ type Engine struct {
 	replica, readOnly atomic.Bool
 	replicaEvicts     atomic.Bool // see SetReplicaEvicts
 	hidden            bool        // see Hide; guarded like state
+	still             atomic.Bool // mirrors hidden, to be read without a lock
 
 	self    *Session // of the engine's own transactions
 	onPanic func(any)

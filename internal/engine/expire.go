@@ -255,13 +255,15 @@ func (e *Engine) SetActiveExpire(on bool) {
 	e.expiry.rearm()
 }
 
-// Hide sets whether expired keys are only hidden, and not deleted: on a
-// replica, whose primary deletes them, and while writes are paused.
+// Hide sets whether expired keys are only hidden, and not deleted, and none is evicted:
+// while writes are paused. On a replica expired keys are hidden in any case: its primary
+// deletes them.
 func (e *Engine) Hide(on bool) error {
 	all := lockSet{write: allShards}
 	if err := e.lock(all); err != nil {
 		return err
 	}
+	e.still.Store(on)
 	if e.hidden = on; on {
 		e.state |= stateHide
 	} else if e.state&stateReplica == 0 {

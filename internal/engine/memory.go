@@ -190,7 +190,7 @@ func (e *Engine) Frequency(clock uint32) uint8 {
 func (e *Engine) makeRoom() bool {
 	m := &e.memory
 	limit := m.max.Load()
-	if limit == 0 || e.replica.Load() && !e.replicaEvicts.Load() {
+	if limit == 0 || e.still.Load() || e.replica.Load() && !e.replicaEvicts.Load() {
 		return true
 	}
 	for m.used.Load()+m.extra.Load() > limit {
