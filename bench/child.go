@@ -12,6 +12,7 @@ import (
 // Each reads its arguments from JSON and returns what becomes JSON.
 var children = map[string]func(args []byte) (any, error){
 	"calls":     child(measureCalls),
+	"following": child(measureFollowing),
 	"collector": child(measureCollector),
 	"decode":    child(measureDecode),
 	"memory":    child(measureMemory),

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// replication is the section of replication: what replicas, which are redis-servers,
-// cost a primary.
+// replication is the section of replication. It begins with the primary: what replicas,
+// which are redis-servers, cost it.
 func replication(sc scale, w *report) error {
-	w.title("Replication: the primary")
+	w.title("Replication")
 	c, ok, stop, err := startContest(sc, w, "replication")
 	defer stop()
 	if !ok {
@@ -33,7 +33,12 @@ func replication(sc scale, w *report) error {
 	if err := fullSyncs(sc, w, c); err != nil {
 		return err
 	}
-	return feeding(sc, w, c)
+	for _, part := range []func(scale, *report, *contest) error{feeding, backlogs, following, lagging} {
+		if err := part(sc, w, c); err != nil {
+			return err
+		}
+	}
+	return applying(sc, w, c.servers[0])
 }
 
 // fullSyncs prints what it takes to give a replica everything.
@@ -141,8 +146,11 @@ func feeding(sc scale, w *report, c *contest) error {
 }
 
 // replica starts a redis-server that follows s.
-func (s *server) replica() (*server, error) {
-	r, err := startServer(redisCommand)
+func (s *server) replica() (*server, error) { return s.followedBy(redisCommand) }
+
+// followedBy starts a server that follows s.
+func (s *server) followedBy(command string) (*server, error) {
+	r, err := startServer(command)
 	if err != nil {
 		return nil, err
 	}

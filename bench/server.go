@@ -18,10 +18,11 @@ const redisCommand = "redis-server --port {port} --bind 127.0.0.1 --save --appen
 
 // A server is a process that was started for a measurement.
 type server struct {
-	cmd   *exec.Cmd
-	words []string // of its command line
-	addr  string
-	dir   string
+	command string // with what is to be replaced
+	cmd     *exec.Cmd
+	words   []string // of its command line
+	addr    string
+	dir     string
 }
 
 // startServer starts a server on a port that was free a moment ago, and
@@ -45,7 +46,7 @@ func startServer(command string) (*server, error) {
 			break
 		}
 	}
-	s := &server{words: words, addr: addr, dir: dir}
+	s := &server{command: command, words: words, addr: addr, dir: dir}
 	if err := s.start(5 * time.Second); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("%s: %w", command, err)

@@ -403,15 +403,22 @@ func (f *Follower) told() toldState {
 	return toldState{id, max(f.offset.Load(), f.skipTo), f.a.filter.String()}
 }
 
-// ackEvery is how often the primary is told how far we are.
-const ackEvery = time.Second
+// How often the primary is told how far we are. At first that is more often: a Redis that
+// has sent its data set through a child begins the stream with the first ACK behind the
+// moment in which it notices that the child has ended, which may be after we have loaded
+// everything. A second is what a loaded replica would be behind by then.
+const (
+	firstAck = 20 * time.Millisecond
+	ackEvery = time.Second
+)
 
 // acknowledge does so until stop is called.
 func (f *Follower) acknowledge(l *link) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(ackEvery)
+		pause := firstAck
+		tick := time.NewTimer(pause)
 		defer tick.Stop()
 		for {
 			if f.ack(l) != nil { // who reads the link notices, or else is made to
@@ -422,6 +429,8 @@ func (f *Follower) acknowledge(l *link) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
+				pause = min(2*pause, ackEvery)
+				tick.Reset(pause)
 			}
 		}
 	}()

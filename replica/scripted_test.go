@@ -90,6 +90,19 @@ func (l *scriptedLink) next() []string {
 	}
 }
 
+// nextACK waits for one more acknowledgement.
+func (l *scriptedLink) nextACK() {
+	had := len(l.acks)
+	for range 100_000 {
+		if len(l.acks) != had {
+			break
+		}
+		_ = l.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		l.next()
+	}
+	_ = l.conn.SetReadDeadline(time.Time{})
+}
+
 func (l *scriptedLink) say(format string, args ...any) {
 	_, _ = io.WriteString(l.conn, fmt.Sprintf(format, args...))
 }
@@ -249,6 +262,36 @@ func TestDialects(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A primary that sends its data set through a child begins the stream with the first ACK
+// that comes after it has noticed the child's end. That is not to cost a second.
+func TestStreamBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const noticed = 100 * time.Millisecond
+		begun := make(chan time.Duration, 1)
+		s := script(t, func(l *scriptedLink) {
+			l.greet(redis7)
+			l.say("+FULLRESYNC %s 1000\r\n", scriptID)
+			l.sendSet(redis7, dataset(t))
+			sent := time.Now()
+			_ = l.conn.SetReadDeadline(sent.Add(noticed))
+			for l.next() != nil { // ACKs that come too early
+			}
+			_ = l.conn.SetReadDeadline(time.Time{})
+			l.nextACK()
+			begun <- time.Since(sent)
+			l.say("%s", command("SELECT", "0")+command("SET", "a", "1"))
+			for l.next() != nil {
+			}
+		})
+		db := open(t)
+		follow(t, db, replica.Options{Addr: "primary", Dial: s.dial})
+		eventually(t, "a is set", func() bool { v, _ := db.Get("a"); return v == "1" })
+		if d := <-begun; d > 4*noticed {
+			t.Errorf("the stream begins after %v", d)
+		}
+	})
 }
 
 // A primary asks for a password in the words of its version.
