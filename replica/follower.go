@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ type Follower struct {
 	a      *applier
 	teller *teller // nil: nobody is told
 	login  func() (user, password string)
+	tls    func() (*tls.Config, error) // of the next link; nil is without
 
 	// How a primary that hands over by FAILOVER begins. Called with what came of it.
 	failover func(error)
@@ -85,6 +87,7 @@ func (n *node) newFollower(o Options) (*Follower, error) {
 		n: n, e: n.e, o: o, port: port, host: o.Addr, log: o.Logger,
 		done: make(chan struct{}), synced: make(chan struct{}), state: stateConnect,
 		login: func() (string, string) { return o.Username, o.Password },
+		tls:   func() (*tls.Config, error) { return o.TLS, nil },
 	}
 	if host, _, err := net.SplitHostPort(o.Addr); err == nil {
 		f.host = host
@@ -206,8 +209,8 @@ func (f *Follower) run(ctx context.Context) {
 			f.end(err)
 			return
 		}
-		if errors.Is(err, errBeyond) {
-			f.id = "" // only its data set tells
+		if errors.Is(err, errBeyond) || f.e.Broken() {
+			f.id = "" // only its data set tells, or mends
 		}
 		if up {
 			pause = firstPause
@@ -252,7 +255,12 @@ func (f *Follower) timeout() time.Duration {
 func (f *Follower) follow(ctx context.Context) (up bool, err error) {
 	f.become(stateConnecting, nil, nil)
 	f.log.Info("Connecting to MASTER " + f.o.Addr)
-	l, err := dialLink(ctx, f.o.Dial, f.o.Addr, f.o.TLS, f.timeout())
+	config, err := f.tls()
+	if err != nil {
+		f.answered(err)
+		return false, err
+	}
+	l, err := dialLink(ctx, f.o.Dial, f.o.Addr, config, f.timeout())
 	if err != nil {
 		f.answered(err)
 		return false, err

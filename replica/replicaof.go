@@ -142,14 +142,14 @@ func (n *node) switchTo(host string, port int, by string, failover func(error)) 
 // configuredFollower makes the store a replica as the configuration says, whose follower
 // is to be started.
 func (n *node) configuredFollower(host string, port int) (*Follower, error) {
-	o, err := n.options(host, port)
+	if _, err := n.tlsConfig(); err != nil {
+		return nil, err
+	}
+	f, err := n.newFollower(Options{Addr: net.JoinHostPort(host, strconv.Itoa(port))})
 	if err != nil {
 		return nil, err
 	}
-	f, err := n.newFollower(o)
-	if err != nil {
-		return nil, err
-	}
+	f.tls = n.tlsConfig
 	f.login = func() (string, string) { return n.conf.String("masteruser"), n.conf.String("masterauth") }
 	f.a.unknown = func() Policy {
 		if n.conf.String("propagation-error-behavior") == "ignore" {
@@ -160,17 +160,12 @@ func (n *node) configuredFollower(host string, port int) (*Follower, error) {
 	return f, nil
 }
 
-// options are those of a Follower that the configuration says.
-func (n *node) options(host string, port int) (o Options, err error) {
-	o.Addr = net.JoinHostPort(host, strconv.Itoa(port))
-	if n.conf.Bool("tls-replication") {
-		o.TLS, err = n.tlsConfig()
-	}
-	return o, err
-}
-
-// tlsConfig is how links to a primary are encrypted: as its clients'.
+// tlsConfig is how a link to a primary is encrypted, as its clients' are; nil is not at
+// all. It follows the configuration: links that are made anew are made as it says then.
 func (n *node) tlsConfig() (*tls.Config, error) {
+	if !n.conf.Bool("tls-replication") {
+		return nil, nil
+	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	cert, key := n.conf.String("tls-client-cert-file"), n.conf.String("tls-client-key-file")
 	if cert == "" {

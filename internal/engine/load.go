@@ -129,7 +129,7 @@ func (l *Load) Install() error {
 // install makes the data set the keyspace, and begins the journal anew as it is told.
 func (l *Load) install(restart func()) error {
 	e := l.e
-	t := e.newTxn(&Session{e: e, NoTouch: true, Primary: true}, 0) // a replica's data is replaced, too
+	t := e.newTxn(&Session{e: e, NoTouch: true, Primary: true, mends: true}, 0) // a replica's data is replaced, too
 	t.excl, t.write = true, true
 	t.keys.AllForWriting()
 	if err := t.acquire(t.keys.locks(true)); err != nil {
@@ -141,6 +141,7 @@ func (l *Load) install(restart func()) error {
 		t.replace(db, &l.tables[db])
 	}
 	l.tables = nil
+	e.stats.broken.Store(false) // no value that was to be mistrusted is left
 	restart()
 	t.done = true
 	t.finish()

@@ -22,6 +22,7 @@ type Session struct {
 	Broken  bool                 // a command panicked, or a queue is too long: close the connection
 	NoTouch bool                 // reads leave the access clock alone: CLIENT NO-TOUCH
 	Primary bool                 // applies a primary's stream: writes to a replica
+	mends   bool                 // puts other data in the place of all there is: a broken database may be written to
 	offset  atomic.Int64
 	relay   []byte     // see Relay
 	changes *ChangeLog // see NoteChanges

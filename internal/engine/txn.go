@@ -271,7 +271,7 @@ func (t *Txn) refused(st state) error {
 		return ErrClosed
 	case !t.write:
 		return nil
-	case t.e.stats.broken.Load():
+	case t.e.stats.broken.Load() && !t.s.mends:
 		return ErrBroken
 	case st&(stateReplica|stateWritable) == stateReplica && !t.s.Primary && t.s != t.e.self: // which evicts
 		return ErrReadOnlyReplica

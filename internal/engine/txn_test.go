@@ -403,6 +403,24 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// Other data in the place of all there is mends a broken engine. (It has no mirror: its
+// journal begins anew.)
+func TestLoadMends(t *testing.T) {
+	e := New(Config{Table: toys})
+	defer e.Close()
+	e.broke()
+	l, err := e.NewLoad()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Install(); err != nil {
+		t.Fatal(err)
+	}
+	if err := on(e.NewSession()).set("a", "1"); err != nil || e.Broken() {
+		t.Errorf("a write after that = %v; Broken() = %v", err, e.Broken())
+	}
+}
+
 // The result of a command that replaces a value is the value that was, although
 // it borrows it.
 func TestBorrowedResult(t *testing.T) {
