@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/larderdb/larder/internal/admin"
@@ -98,7 +97,12 @@ func Open(o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(o, c), nil
+	db := open(o, c)
+	if err := db.shared.admin.LoadUsers(); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("larder: Options.Config: %w", err)
+	}
+	return db, nil
 }
 
 // config returns the options as a configuration.
@@ -110,6 +114,7 @@ func (o Options) config() (*conf.Config, error) {
 		return nil, errors.New("larder: Options.Config: a name without a value")
 	}
 	c := conf.New()
+	c.Commands, c.CheckUser = bridge.HasCommand, bridge.CheckUser
 	for _, f := range []struct {
 		given       bool
 		name, value string
@@ -135,9 +140,14 @@ func (o Options) config() (*conf.Config, error) {
 }
 
 func open(o Options, c *conf.Config) *DB {
-	srv := admin.New(admin.Options{Conf: c, Logger: o.Logger})
+	srv := admin.New(admin.Options{Conf: c, Logger: o.Logger, Commands: table})
+	var renames []engine.Rename
+	for _, r := range c.Renames() {
+		renames = append(renames, engine.Rename(r))
+	}
 	e := engine.New(engine.Config{
-		Table: table, Now: o.Now, Databases: int(c.Int("databases")), Backlog: backlog(c), Owner: srv, Gate: srv,
+		Table: table, Renames: renames, Now: o.Now, Databases: int(c.Int("databases")), Backlog: backlog(c), Owner: srv, Gate: srv,
+		Messages: srv.Messages(),
 		OnPanic: func(p any) {
 			if o.Logger != nil {
 				o.Logger.Error("a command panicked", "panic", p)
@@ -249,6 +259,12 @@ func (db *DB) NewConn(t Transport) *Conn { return &Conn{db.shared.admin.NewClien
 // may be reused afterwards. It may wait, as the command says.
 func (c *Conn) Exec(dst []byte, words [][]byte) []byte { return c.c.Exec(dst, words) }
 
+// Grew says that the Buffers of the Transport have grown otherwise than by an Exec, so
+// that maxmemory-clients is obeyed at once and not at the next command. Any goroutine may
+// call it, under locks: it does not wait. A Transport that never does is looked at behind
+// each command.
+func (c *Conn) Grew() { c.c.Grew() }
+
 // Batch says that the next Exec follows the last one at once, so that the clock,
 // which tells how long each took, is looked at once for both; it is said again when
 // something else was done in between, and taken back at the end.
@@ -266,7 +282,8 @@ func (c *Conn) Close() { c.c.Close() }
 
 func init() {
 	bridge.Open = func(c *conf.Config, log *slog.Logger) any { return open(Options{Logger: log}, c) }
-	bridge.HasCommand = func(name string) bool { return table[strings.ToLower(name)] != nil }
+	bridge.HasCommand = func(name string) bool { return admin.HasCommand(table, name) }
+	bridge.CheckUser = func(words []string) error { return admin.CheckUserLine(table, words) }
 	bridge.Server = func(db any) *admin.Server { return db.(*DB).shared.admin }
 	bridge.Snapshot = func(snap any) *engine.Snapshot { return snap.(*Snapshot).sn }
 	bridge.Session = func(c any) *engine.Session { return c.(Commands).s }

@@ -2,6 +2,7 @@ package larder
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/larderdb/larder/internal/engine"
@@ -17,7 +18,7 @@ import (
 //	a boolean        bool
 //	null             nil, and as the whole answer ErrNil
 //	an array, a set  []any
-//	a map            map[string]any
+//	a map            map[string]any, with integers as keys in decimal
 //	an error         Error, returned as the error where it is the whole answer
 //
 // On a Tx the command is part of the transaction. What belongs to a connection
@@ -78,7 +79,11 @@ func answer(v resp.Value) any {
 	case resp.Map:
 		m := make(map[string]any, len(v.Elems)/2)
 		for i := 0; i+1 < len(v.Elems); i += 2 {
-			m[v.Elems[i].Str] = answer(v.Elems[i+1])
+			k := v.Elems[i].Str
+			if v.Elems[i].Kind == resp.Integer {
+				k = strconv.FormatInt(v.Elems[i].Int, 10)
+			}
+			m[k] = answer(v.Elems[i+1])
 		}
 		return m
 	}

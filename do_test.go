@@ -52,6 +52,15 @@ func TestDo(t *testing.T) {
 	}
 }
 
+// A map whose keys are integers has them in decimal.
+func TestDoIntegerKeys(t *testing.T) {
+	db := open(t, larder.Options{Config: []string{"enable-debug-command", "yes"}})
+	v, err := db.Do("DEBUG", "PROTOCOL", "map")
+	if m, ok := v.(map[string]any); err != nil || !ok || len(m) != 3 || m["0"] != false || m["1"] != true {
+		t.Errorf("a map of integers: %v, %v", v, err)
+	}
+}
+
 // Whatever words come, there is one reply, nothing panics, and the mirror agrees.
 func FuzzWords(f *testing.F) {
 	for _, seed := range []string{

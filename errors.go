@@ -91,12 +91,13 @@ const (
 	ErrTxDone = engine.ErrTxDone
 )
 
-// Why a snapshot or a reader of the journal cannot go on.
+// Why a snapshot, a reader of the journal or a subscriber cannot go on.
 const (
 	// ErrSnapshotTooOld is returned by a snapshot that came to retain more than
 	// SnapshotArgs.MaxBytes.
 	ErrSnapshotTooOld = engine.ErrSnapshotTooOld
 	// ErrFellBehind is returned by a Tail that was slower than the journal by
-	// more than Options.Backlog.
+	// more than Options.Backlog, and by a subscription that was slower than those
+	// who publish by more than SubscribeArgs.MaxBytes.
 	ErrFellBehind = engine.ErrFellBehind
 )

@@ -1,6 +1,9 @@
 package larder
 
-import "github.com/larderdb/larder/internal/engine"
+import (
+	"github.com/larderdb/larder/internal/admin"
+	"github.com/larderdb/larder/internal/engine"
+)
 
 // What the tests of package larder_test need of the inside.
 
@@ -27,3 +30,19 @@ func Offset(db *DB) int64 { return db.shared.e.Offset() }
 
 // Used is the memory of the keyspace.
 func Used(db *DB) int64 { return db.shared.e.Used() }
+
+// KeysOf returns the keys that a command names to have them locked, and those that its
+// key specs declare. The spec is nil for a command that is not known or has not enough
+// words.
+func KeysOf(db *DB, words [][]byte) (spec *engine.Spec, named []engine.NamedKey, declared []admin.DeclaredKey) {
+	cmd, first := db.s.Engine().Commands().Find(words)
+	if cmd == nil {
+		return nil, nil, nil
+	}
+	_, container := cmd.(*engine.Container)
+	if n := cmd.Info().Arity; container || n > 0 && len(words) != n || len(words) < -n {
+		return nil, nil, nil
+	}
+	named, _ = db.s.NamedKeys(cmd, first, words)
+	return cmd.Info(), named, admin.DeclaredKeys(cmd.Info(), words)
+}

@@ -158,7 +158,7 @@ func (c Commands) PFCount(keys ...string) (int64, error) {
 
 var opPFCount = add(&op[[]string, int64]{
 	Spec: spec{
-		Name: "PFCOUNT", Arity: -2, Flags: readOnly, Keys: engine.AllFrom("RW ACCESS", -1, 1),
+		Name: "PFCOUNT", Arity: -2, Flags: readOnly | engine.MayReplicate, Keys: engine.AllFrom("RW ACCESS", -1, 1),
 		Group: "hyperloglog", Since: "2.8.9", Complexity: "O(1) for one key, O(N) for N keys with a high constant",
 		Syntax:  "key:key...",
 		Summary: "Estimates how many distinct elements were added to HyperLogLogs.",

@@ -30,6 +30,7 @@ func TestArrows(t *testing.T) {
 		"./redcon_server":          {module + "/replica", module + "/rdb"},
 		"./internal/ds/streamlog":  {module + "/internal/engine", module + "$"},
 		"./internal/conf":          {module + "/internal/engine", module + "$"},
+		"./internal/pubsub":        {module + "/internal/engine", module + "$", module + "/internal/admin"},
 		"./internal/resp":          {module + "/internal/engine", module + "$"},
 		"./internal/process":       {module + "/internal/engine", module + "$"},
 	}

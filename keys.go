@@ -189,6 +189,7 @@ func rename(t *txn, a renameArgs) (bool, error) {
 	if a.nx {
 		name = "RENAMENX"
 	}
+	t.Made(t.DB(), a.to)
 	t.Touch('g', "rename_from", a.from)
 	t.Effect('g', "rename_to", a.to, name, a.from, a.to)
 	return true, nil
@@ -278,6 +279,7 @@ var opCopy = add(&op[copyArgs, bool]{
 		if a.replace {
 			words = append(words, "REPLACE")
 		}
+		t.Made(db, a.to)
 		t.EffectIn(db, 'g', "copy_to", a.to, words...)
 		return true, nil
 	},
@@ -331,6 +333,7 @@ var opMove = add(&op[moveArgs, bool]{
 		at, _ := t.ExpireAt(a.key)
 		t.SetValue(a.db, a.key, v, at)
 		t.Delete(a.key)
+		t.Made(a.db, a.key)
 		t.Touch('g', "move_from", a.key)
 		t.EffectIn(a.db, 'g', "move_to", a.key, "MOVE", a.key, strconv.Itoa(a.db))
 		return true, nil

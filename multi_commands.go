@@ -571,6 +571,11 @@ func (m *Multi) Persist(key string) Result[bool] {
 	return queue(m, func(c Commands) (bool, error) { return c.Persist(key) })
 }
 
+// Publish queues Commands.Publish.
+func (m *Multi) Publish(channel, message string) Result[int] {
+	return queue(m, func(c Commands) (int, error) { return c.Publish(channel, message) })
+}
+
 // RPop queues Commands.RPop.
 func (m *Multi) RPop(key string) Result[string] {
 	return queue(m, func(c Commands) (string, error) { return c.RPop(key) })
@@ -683,6 +688,11 @@ func (m *Multi) SPop(key string) Result[string] {
 // SPopN queues Commands.SPopN.
 func (m *Multi) SPopN(key string, n int64) Result[[]string] {
 	return queue(m, func(c Commands) ([]string, error) { return c.SPopN(key, n) })
+}
+
+// SPublish queues Commands.SPublish.
+func (m *Multi) SPublish(channel, message string) Result[int] {
+	return queue(m, func(c Commands) (int, error) { return c.SPublish(channel, message) })
 }
 
 // SRandMember queues Commands.SRandMember.

@@ -26,8 +26,10 @@ func TestScripts(t *testing.T) {
 	}
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".txt")
-		if name == "client" || strings.HasPrefix(name, "effects_") {
-			continue // about network connections; see TestEffects
+		family, _, _ := strings.Cut(name, "_")
+		switch family {
+		case "effects", "client", "pubsub", "notify", "tracking":
+			continue // see TestEffects; about what is pushed to network connections
 		}
 		t.Run(name, func(t *testing.T) { redistest.Run(t, path, &inProcess{}) })
 	}
@@ -74,7 +76,7 @@ func (p *inProcess) NewClient(t testing.TB, proto int) redistest.Client {
 	if proto == 3 {
 		c.Do("HELLO", "3")
 	}
-	return c
+	return lawful{c, t, p.db}
 }
 
 func (p *inProcess) Listen(t testing.TB) redistest.Listener {
@@ -100,11 +102,11 @@ type listener struct {
 	events []redistest.Event
 }
 
-func (l *listener) Effects(_ int64, batch []engine.Effect) {
+func (l *listener) Effects(_ *engine.Session, _ int64, batch []engine.Effect) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range batch {
-		if e.Class != 'm' && e.Class != 'n' { // KEA has neither
+		if e.Class != 0 && e.Class != 'm' && e.Class != 'n' { // KEA has neither
 			l.events = append(l.events, redistest.Event{DB: e.DB, Name: e.Event, Key: e.Key})
 		}
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 // Every section runs to its end with next to nothing to do. What it measures
 // then means nothing, and nothing is held to it but the allocations.
 func TestSections(t *testing.T) {
-	tiny := scale{rounds: 1, benchtime: time.Millisecond, hot: 100, many: 2000, huge: 5000, requests: 4000, netKeys: 100, churn: 1, churnTTL: 20 * time.Millisecond}
+	tiny := scale{rounds: 1, benchtime: time.Millisecond, hot: 100, many: 2000, huge: 5000, requests: 4000, netKeys: 100, idle: 50, churn: 1, churnTTL: 20 * time.Millisecond}
 	for _, s := range sections {
 		t.Run(s.name, func(t *testing.T) {
 			var out bytes.Buffer

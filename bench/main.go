@@ -33,14 +33,15 @@ type scale struct {
 	huge      int           // keys of the sections collector, memory and pauses
 	requests  int           // of one run over the network without pipelining; four times that with
 	netKeys   int           // over the network
+	idle      int           // connections that say nothing
 	churn     int           // rounds of changing every value before memory is measured again
 	churnTTL  time.Duration // the longest TTL in them
 	server    string        // command of larder's server instead of examples/server
 }
 
 var (
-	full  = scale{rounds: 5, benchtime: 300 * time.Millisecond, hot: 1000, many: 1_000_000, huge: 5_000_000, requests: 200_000, netKeys: 1_000_000, churn: 8, churnTTL: 2 * time.Second}
-	quick = scale{rounds: 3, benchtime: 100 * time.Millisecond, hot: 1000, many: 1_000_000, huge: 2_000_000, requests: 60_000, netKeys: 200_000, churn: 4, churnTTL: 2 * time.Second}
+	full  = scale{rounds: 5, benchtime: 300 * time.Millisecond, hot: 1000, many: 1_000_000, huge: 5_000_000, requests: 200_000, netKeys: 1_000_000, idle: 9_900, churn: 8, churnTTL: 2 * time.Second}
+	quick = scale{rounds: 3, benchtime: 100 * time.Millisecond, hot: 1000, many: 1_000_000, huge: 2_000_000, requests: 60_000, netKeys: 200_000, idle: 9_900, churn: 4, churnTTL: 2 * time.Second}
 )
 
 // A section prints a part of the report.
@@ -55,11 +56,13 @@ var sections = []section{
 	{"memory", memory},
 	{"pauses", pauses},
 	{"network", network},
+	{"connections", connectionsOf},
 	{"transactions", transactions},
 	{"streams", streams},
 	{"types", types},
 	{"rdb", rdbFiles},
 	{"replication", replication},
+	{"pubsub", pubSub},
 }
 
 func main() {

@@ -20,7 +20,7 @@ func TestRueidis(t *testing.T) {
 				s, dial := reach(t, way, larder.Options{Config: []string{"requirepass", "secret"}})
 				c, err := rueidis.NewClient(rueidis.ClientOption{
 					InitAddress: []string{"127.0.0.1:6379"}, Password: "secret", SelectDB: 1, ClientName: "rueidis",
-					DisableCache:      true, // it wants CLIENT TRACKING, which is not there yet
+					DisableCache:      resp2, // it caches what it is pushed invalidations of
 					ForceSingleClient: true, AlwaysRESP2: resp2,
 					DialCtxFn: func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
 						return dial(ctx, "", "")

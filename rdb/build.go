@@ -22,6 +22,7 @@ type limits struct {
 	hashFields, hashBytes int
 	zset                  orderedset.Limits
 	ints                  int
+	anyChecksum           bool // a wrong one does not count: DEBUG SET-SKIP-CHECKSUM-VALIDATION
 }
 
 func limitsOf(e *engine.Engine) (l limits) {

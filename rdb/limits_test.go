@@ -52,8 +52,8 @@ func TestServerLimits(t *testing.T) {
 		l                             limits
 	}{
 		{"-2", "0", "512", "128", "512", defaults},
-		{"-1", "2", "4", "4", "4", limits{-1, 2, 1 << 30, 4, 64, orderedset.Limits{Entries: 4, Value: 64}, 4}},
-		{"10", "1", "0", "0", "0", limits{10, 1, 1 << 30, 0, 64, orderedset.Limits{Entries: 0, Value: 64}, 0}},
+		{"-1", "2", "4", "4", "4", limits{-1, 2, 1 << 30, 4, 64, orderedset.Limits{Entries: 4, Value: 64}, 4, false}},
+		{"10", "1", "0", "0", "0", limits{10, 1, 1 << 30, 0, 64, orderedset.Limits{Entries: 0, Value: 64}, 0, false}},
 	} {
 		a.do("CONFIG", "SET", "list-max-listpack-size", set.fill, "list-compress-depth", set.depth, "hash-max-listpack-entries", set.hash,
 			"zset-max-listpack-entries", set.zset, "set-max-intset-entries", set.ints)

@@ -75,7 +75,7 @@ func load(r io.Reader, srv *admin.Server, o loadOptions) (got loaded, err error)
 		defer there.Close()
 	}
 	ld := &loader{srv: srv, e: e, l: l, there: there, o: o, now: e.Now().UnixMilli(), got: &got}
-	d := NewDecoder(r, DecoderOptions{Modules: RefuseModules})
+	d := NewDecoder(r, DecoderOptions{Modules: RefuseModules, SkipChecksum: srv.SkipsChecksums()})
 	if procs := runtime.GOMAXPROCS(0); procs > 1 {
 		err = ld.beside(d, procs)
 	} else {

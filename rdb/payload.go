@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/larderdb/larder"
+	"github.com/larderdb/larder/internal/admin"
 	"github.com/larderdb/larder/internal/bridge"
 	"github.com/larderdb/larder/internal/engine"
 )
@@ -16,7 +17,14 @@ var payloadTable = engine.Table{}
 
 // Extend adds DUMP and RESTORE to the commands that connections to a store may run.
 // Attach does so too. To extend a store twice panics.
-func Extend(db *larder.DB) { bridge.Server(db).Engine().AddCommands(payloadTable) }
+func Extend(db *larder.DB) {
+	extend(bridge.Server(db))
+}
+
+func extend(srv *admin.Server) {
+	srv.SetValueLen(func(v engine.Value) int { return valueLen(v, srv.Conf().Bool("rdbcompression")) })
+	srv.Engine().AddCommands(payloadTable)
+}
 
 // Dump returns the value at key as Redis's DUMP does, in a payload that any Redis
 // from 7.0 on restores; that of a hash with fields that expire takes 7.4. It returns
@@ -183,7 +191,9 @@ func restore(t *engine.Txn, name string, a restoreArgs) error {
 	case a.ttl < 0:
 		return errTTL
 	}
-	v, err := decodeDump(bytesOf(a.payload), limitsOf(t.Engine()))
+	l := limitsOf(t.Engine())
+	l.anyChecksum = ownerOf(t.Engine()).SkipsChecksums()
+	v, err := decodeDump(bytesOf(a.payload), l)
 	switch {
 	case errors.Is(err, ErrFormat), errors.Is(err, ErrChecksum):
 		return ErrPayload
@@ -207,6 +217,7 @@ func restore(t *engine.Txn, name string, a restoreArgs) error {
 	} else {
 		t.Set(a.key, v.Flat, v.Form, at)
 	}
+	t.Made(t.DB(), a.key)
 	clock := t.Engine().AccessClock(a.idle, a.freq)
 	if !t.Replicating() {
 		t.Effect('g', "restore", a.key)

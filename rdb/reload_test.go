@@ -23,6 +23,8 @@ func TestReloadLosesNothing(t *testing.T) {
 	var counts [writers]int
 	for i := range writers {
 		w := dial(t, db)
+		w.want("1", "INCR", fmt.Sprint("counter", i))
+		counts[i]++
 		wg.Go(func() {
 			for {
 				select {

@@ -115,7 +115,7 @@ func Attach(db *larder.DB, o Options) (*Saver, error) {
 	attached = true
 	srv.SetRestored(s.got.stream)
 	srv.SetPersistence(s)
-	s.e.AddCommands(payloadTable)
+	extend(ownerOf(s.e))
 	s.e.AddCommands(saveTable)
 	s.e.OnClose(s.close)
 	s.e.OnChange(s.kick)

@@ -37,6 +37,7 @@ var limitDirectives = map[string]func(*Limits, *conf.Config){
 	"proto-max-bulk-len":        func(l *Limits, c *conf.Config) { l.MaxBulk = toInt(c.Bytes("proto-max-bulk-len")) },
 	"client-query-buffer-limit": func(l *Limits, c *conf.Config) { l.QueryBuffer = toInt(c.Bytes("client-query-buffer-limit")) },
 	"protected-mode":            func(l *Limits, c *conf.Config) { l.Unprotected = !c.Bool("protected-mode") },
+	"repl-disable-tcp-nodelay":  func(l *Limits, c *conf.Config) { l.DelayReplicas = c.Bool("repl-disable-tcp-nodelay") },
 	"client-output-buffer-limit": func(l *Limits, c *conf.Config) {
 		normal, replica, pubsub := c.OutputLimits()
 		l.Normal, l.Replica, l.PubSub = outputLimit(normal), outputLimit(replica), outputLimit(pubsub)

@@ -22,6 +22,7 @@
 //	listener  Accept for redcon: backs off on errors, turns away who is too many
 //	door      one connection: owns its bytes, finds the commands in them, runs them
 //	output    what a connection still has to write; its Write never waits for the peer
+//	flusher   a few goroutines that write what was pushed to connections
 //	pipe      two ends of a connection in memory
 //
 // The door is the net.Conn that redcon reads from. When whole commands have
@@ -33,14 +34,16 @@
 // # Goroutines
 //
 // A connection is one goroutine, redcon's: it makes the larder connection,
-// reads, runs and cleans up. There is a second one only while replies wait for
-// a slow client, or while a command waits and the door reads on, to notice a
-// client that hangs up. Each ends before the first does, and Close waits for
-// the first.
+// reads, runs and cleans up. What is pushed meanwhile, a message perhaps, is written
+// by a few goroutines for all connections, which end when nothing is left. There is
+// a second one only while replies wait for a slow client, or while a command waits
+// and the door reads on, to notice a client that hangs up. Each ends before the
+// first does, and Close waits for the first.
 //
 // # Locks
 //
-// output.mu is the innermost: nothing is called under it but the clock and
-// Kill, which takes no lock of ours. Under Server.mu doors are killed and woken,
-// which takes no lock either; commands run under none.
+// output.mu is the last but one: nothing is called under it but the clock, Kill and
+// the larder connection's Grew, which take no lock of ours, and the flusher, whose
+// lock is the innermost. Under Server.mu doors are killed and woken, which takes no
+// lock either; commands run under none.
 package redcon_server

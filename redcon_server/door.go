@@ -76,16 +76,17 @@ type door struct {
 func newDoor(s *Server, c net.Conn, config *tls.Config) *door {
 	d := &door{srv: s, sock: newSocket(c), killed: make(chan struct{})}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.output.shared = &s.flusher
 	if config == nil {
 		d.top = d.sock
-		d.output.init(d.sock, d.sock, &s.limits, d.Kill)
+		d.output.init(d.sock, d.sock, &s.limits, d.Kill, d.grew)
 		return d
 	}
 	d.crypted = new(output)
-	d.crypted.init(d.sock, d.sock, &s.limits, d.Kill)
+	d.crypted.init(d.sock, d.sock, &s.limits, d.Kill, d.grew)
 	d.tls = tls.Server(underTLS{d.sock, d.crypted}, config)
 	d.top = d.tls
-	d.output.init(overTLS{d}, nil, &s.limits, d.Kill)
+	d.output.init(overTLS{d}, nil, &s.limits, d.Kill, d.grew)
 	return d
 }
 
@@ -177,7 +178,13 @@ func (d *door) Read(p []byte) (n int, err error) {
 
 // next finds the next command in what was read, or what is wrong with it.
 func (d *door) next() bool {
-	d.parser.Unauthenticated = !d.conn.Authenticated()
+	if no := !d.conn.Authenticated(); no != d.parser.Unauthenticated {
+		d.parser.Unauthenticated = no
+		d.output.noAuth.Store(no)
+		if d.crypted != nil {
+			d.crypted.noAuth.Store(no)
+		}
+	}
 	words, n, err := d.parser.Next(d.in.b[d.start:d.end])
 	d.start += n
 	d.words, d.bad = words, err
@@ -221,6 +228,7 @@ func (d *door) fill() {
 	}
 	d.end += n
 	d.query.Store(d.queryNow())
+	d.grew()
 	if err == nil && n == 0 {
 		err = io.EOF
 	}
@@ -234,6 +242,13 @@ func (d *door) fill() {
 func (d *door) wake() {
 	if d.ready.Load() {
 		_ = d.sock.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// grew has the larder connection look at the buffers.
+func (d *door) grew() {
+	if d.ready.Load() {
+		d.conn.Grew()
 	}
 }
 
@@ -467,9 +482,17 @@ func (d *door) remote() string { return (*transport)(d).RemoteAddr() }
 type transport door
 
 func (t *transport) Push(frame []byte)        { t.output.push(frame) }
-func (t *transport) Class(class int)          { t.output.class.Store(int32(class)) }
 func (t *transport) Context() context.Context { return t.ctx }
 func (t *transport) Kill()                    { (*door)(t).Kill() }
+
+func (t *transport) Class(class int) {
+	t.output.class.Store(int32(class))
+	if class == classReplica && t.srv.limits.Load().DelayReplicas {
+		if tcp, ok := t.sock.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetNoDelay(false)
+		}
+	}
+}
 
 // Stream is for one who has data without end: see larder.Streamer.
 func (t *transport) Stream(p []byte) error {
@@ -557,6 +580,7 @@ func (d *door) readOn() {
 		n, err := d.top.Read(d.in.b[d.end:])
 		d.end += n
 		d.query.Store(d.queryNow())
+		d.grew()
 		switch {
 		case err == nil:
 		case !errors.Is(err, os.ErrDeadlineExceeded):

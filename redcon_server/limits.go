@@ -44,6 +44,10 @@ type Limits struct {
 	// 256 MB or 64 MB for 60 s, pubsub 32 MB or 8 MB for 60 s.
 	Normal, Replica, PubSub OutputLimit
 
+	// DelayReplicas lets TCP gather what replicas are sent into fewer and larger
+	// packets (repl-disable-tcp-nodelay). It holds for those that come from then on.
+	DelayReplicas bool
+
 	// Unprotected serves peers that are not on this machine though there is no
 	// password (protected-mode no).
 	Unprotected bool
@@ -77,11 +81,17 @@ func or[T comparable](v *T, zero T) {
 	}
 }
 
+// The classes of connections that have limits of their own: see Transport.Class.
+const (
+	classReplica = 1
+	classPubSub  = 2
+)
+
 func (l *Limits) output(class int32) OutputLimit {
 	switch class {
-	case 1:
+	case classReplica:
 		return l.Replica
-	case 2:
+	case classPubSub:
 		return l.PubSub
 	}
 	return l.Normal

@@ -28,12 +28,19 @@ type output struct {
 	wait   net.Conn // writes that wait; nil where to takes all there is
 	limits *atomic.Pointer[Limits]
 	class  atomic.Int32
+	noAuth atomic.Bool // the client may run next to nothing: see limit
 	kill   func()
+	grew   func() // told, under mu, that there is more to write
 
-	mu      sync.Mutex // guards following
-	changed sync.Cond  // busy, size or err has changed
-	queue   [][]byte   // chunks; the first is written up to first
-	one     [1][]byte  // where queue lies while stream has it for itself
+	// What is queued, for others to read without mu.
+	bytes, chunks atomic.Int64
+	shared        *flusher // who begins to write what was pushed; nil: a goroutine of its own
+
+	mu      sync.Mutex  // guards following
+	changed sync.Cond   // busy, size or err has changed
+	queue   [][]byte    // chunks; the first is written up to first
+	one     [1][]byte   // where queue lies while it is of one chunk
+	small   *smallChunk // the chunk of the queue that is borrowed
 	first   int
 	size    int  // bytes in queue
 	busy    bool // someone is writing, and will write what is queued meanwhile
@@ -42,8 +49,8 @@ type output struct {
 	soft    time.Time // since when size has been past the soft limit
 }
 
-func (o *output) init(to tryWriter, wait net.Conn, limits *atomic.Pointer[Limits], kill func()) {
-	o.to, o.wait, o.limits, o.kill = to, wait, limits, kill
+func (o *output) init(to tryWriter, wait net.Conn, limits *atomic.Pointer[Limits], kill, grew func()) {
+	o.to, o.wait, o.limits, o.kill, o.grew = to, wait, limits, kill, grew
 	o.changed.L = &o.mu
 }
 
@@ -138,20 +145,25 @@ func (o *output) wroteLocked(n int, err error) {
 	}
 	o.first += n
 	o.size -= n
-	if o.first == len(o.queue[0]) { // else a push has grown it
+	if chunk := o.queue[0]; o.first == len(chunk) { // else a push has grown it
+		if o.small != nil && &chunk[0] == &o.small[0] {
+			smallChunks.Put(o.small)
+			o.small = nil
+		}
 		o.queue[0] = nil
 		o.queue, o.first = o.queue[1:], 0
 	}
 	if o.size == 0 {
-		o.queue = nil
+		o.queue, o.one[0] = nil, nil
 	}
-	if !o.soft.IsZero() && o.size <= o.limits.Load().output(o.class.Load()).Soft {
+	o.showLocked()
+	if !o.soft.IsZero() && o.size <= o.limit().Soft {
 		o.soft = time.Time{}
 	}
 }
 
 // appendLocked copies p to the end of the queue. Chunks begin small, since
-// most queues are one message long, and double to 16 KB.
+// most queues are one message long, the first one borrowed, and double to 16 KB.
 func (o *output) appendLocked(p []byte) {
 	size := len(p)
 	room := 256
@@ -161,6 +173,10 @@ func (o *output) appendLocked(p []byte) {
 		o.queue[n-1] = append(last, p[:m]...)
 		p = p[m:]
 		room = min(2*cap(last), 16<<10)
+	} else if o.queue = o.one[:0]; len(p) <= len(smallChunk{}) && o.small == nil {
+		o.small = smallChunks.Get().(*smallChunk)
+		o.queue = append(o.queue, append(o.small[:0], p...))
+		p = nil
 	}
 	if len(p) > 0 {
 		o.queue = append(o.queue, append(make([]byte, 0, max(room, len(p))), p...))
@@ -171,7 +187,9 @@ func (o *output) appendLocked(p []byte) {
 // grewLocked counts n bytes more and looks at the limits.
 func (o *output) grewLocked(n int) {
 	o.size += n
-	l := o.limits.Load().output(o.class.Load())
+	o.showLocked()
+	o.grew()
+	l := o.limit()
 	switch {
 	case l.Hard > 0 && o.size > l.Hard:
 		o.failLocked(errOutputLimit)
@@ -185,11 +203,26 @@ func (o *output) grewLocked(n int) {
 	}
 }
 
+// noAuthOutput is how much may wait for a client that has yet to log in. It is
+// answered errors of a line each, and a batch of them is half of this.
+const noAuthOutput = 128 << 10
+
+// limit is how much may wait.
+func (o *output) limit() OutputLimit {
+	l := o.limits.Load().output(o.class.Load())
+	if o.noAuth.Load() && (l.Hard <= 0 || l.Hard > noAuthOutput) {
+		l.Hard = noAuthOutput
+	}
+	return l
+}
+
 // failLocked ends the output and has the connection killed.
 func (o *output) failLocked(err error) {
 	if o.err == nil {
 		o.err = err
 		o.queue, o.size, o.first = nil, 0, 0
+		o.showLocked()
+		o.small = nil // somebody may be writing it
 		o.changed.Broadcast()
 		o.kill()
 	}
@@ -199,7 +232,11 @@ func (o *output) failLocked(err error) {
 func (o *output) startLocked() {
 	if !o.busy && o.size > 0 && o.err == nil {
 		o.busy = true
-		go o.drain()
+		if o.shared != nil {
+			o.shared.add(o)
+		} else {
+			go o.drain()
+		}
 	}
 }
 
@@ -230,6 +267,7 @@ func (o *output) stream(p []byte) error {
 	}
 	o.queue = append(o.queue, p[:len(p):len(p)]) // pushes get a chunk of their own
 	o.size += len(p)
+	o.showLocked()
 	o.drainLocked()
 	o.one[0] = nil
 	o.busy = false
@@ -299,7 +337,7 @@ func (o *output) untilLocked(progress time.Time) time.Time {
 		until = progress.Add(l.WriteTimeout)
 	}
 	if !o.soft.IsZero() {
-		end := o.soft.Add(l.output(o.class.Load()).SoftFor + 1)
+		end := o.soft.Add(o.limit().SoftFor + 1)
 		if until.IsZero() || end.Before(until) {
 			until = end
 		}
@@ -310,7 +348,7 @@ func (o *output) untilLocked(progress time.Time) time.Time {
 // stalledLocked says why a write that met its deadline is given up, if it is.
 func (o *output) stalledLocked(progress time.Time) error {
 	l := o.limits.Load()
-	if c := l.output(o.class.Load()); !o.soft.IsZero() && time.Since(o.soft) > c.SoftFor {
+	if c := o.limit(); !o.soft.IsZero() && time.Since(o.soft) > c.SoftFor {
 		return errOutputLimit
 	}
 	if l.WriteTimeout > 0 && !progress.IsZero() && time.Since(progress) >= l.WriteTimeout {
@@ -337,16 +375,20 @@ func (o *output) shut() {
 		o.err = net.ErrClosed
 	}
 	o.queue, o.size = nil, 0
+	o.showLocked()
 	for o.busy {
 		o.changed.Wait()
 	}
 }
 
-func (o *output) queued() (bytes, chunks int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.size, len(o.queue)
+// showLocked publishes what is queued.
+func (o *output) showLocked() {
+	o.bytes.Store(int64(o.size))
+	o.chunks.Store(int64(len(o.queue)))
 }
+
+// queued is what is queued. It takes no lock.
+func (o *output) queued() (bytes, chunks int) { return int(o.bytes.Load()), int(o.chunks.Load()) }
 
 func (o *output) failed() error {
 	o.mu.Lock()

@@ -59,7 +59,7 @@ func TestOutputOrder(t *testing.T) {
 				mu.Unlock()
 			}
 		}
-		o.init(w, w, &limits, func() { t.Error("killed") })
+		o.init(w, w, &limits, func() { t.Error("killed") }, func() {})
 		for range 300 {
 			mu.Lock()
 			b := frame()
@@ -111,7 +111,7 @@ func TestShutWaits(t *testing.T) {
 		limits.Store(&l)
 		w := &stuck{free: make(chan struct{})}
 		var o output
-		o.init(w, w, &limits, func() {})
+		o.init(w, w, &limits, func() {}, func() {})
 		o.push([]byte("+OK\r\n"))
 		synctest.Wait() // it writes
 		var shut atomic.Bool

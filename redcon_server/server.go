@@ -68,6 +68,7 @@ type Server struct {
 	accepted atomic.Int64
 	rejected atomic.Int64
 	dialed   atomic.Int64
+	flusher  flusher
 
 	mu        sync.Mutex // guards following
 	closed    bool

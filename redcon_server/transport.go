@@ -10,14 +10,17 @@ import "github.com/larderdb/larder"
 // never closed for being idle. After Waiting, words and dst stay as they are
 // until Exec returns. While no command waits, nobody looks whether the client
 // is there. Kill drops what waits to be written.
+//
+// To the larder connection the door says Grew when it has read something, and when
+// what waits to be written has grown.
 type Transport = larder.Transport
 
 // Buffers are the bytes that a connection holds. OutputFixed is always 0:
 // replies are built in borrowed memory.
 type Buffers = larder.Buffers
 
-// A conn is a *larder.Conn, or what the tests have for one. All of it is
-// called in the connection's own goroutine. Words may be reused when Exec has
+// A conn is a *larder.Conn, or what the tests have for one. All of it but
+// Grew is called in the connection's own goroutine. Words may be reused when Exec has
 // returned, not before. Authenticated on a connection that has sent nothing
 // means that there is no password at all: see Limits.Unprotected.
 type conn interface {
@@ -25,6 +28,7 @@ type conn interface {
 	Batch(on bool)
 	Closing() bool
 	Authenticated() bool
+	Grew()
 	Close()
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/larderdb/larder/internal/admin"
 	"github.com/larderdb/larder/internal/engine"
 	"github.com/larderdb/larder/internal/resp"
 )
@@ -27,6 +28,7 @@ type applier struct {
 	unknown func() Policy
 	changes *engine.ChangeLog // nil: nobody asks for them
 	ack     func() error      // answers GETACK
+	client  *admin.Client     // the link, as CLIENT LIST shows it; nil: there is none now
 
 	db      int // selected by the stream so far
 	inBlock bool
@@ -71,6 +73,10 @@ func (a *applier) apply(words [][]byte, raw []byte) error {
 		return nil
 	}
 	name := words[0]
+	c, first := a.e.Commands().Find(words)
+	if a.client != nil && c != nil {
+		a.client.Applies(c.Info(), a.db)
+	}
 	switch {
 	case is(name, "SELECT"):
 		return a.selects(words, raw)
@@ -99,7 +105,6 @@ func (a *applier) apply(words [][]byte, raw []byte) error {
 		a.pass(raw)
 		return err
 	}
-	c, first := a.e.Commands().Find(words)
 	if !isData(c) {
 		return a.foreign(words, raw, c)
 	}
@@ -156,11 +161,7 @@ func (a *applier) selects(words [][]byte, raw []byte) error {
 func (a *applier) foreign(words [][]byte, raw []byte, c engine.Command) error {
 	name := words[0]
 	if is(name, "PUBLISH") || is(name, "SPUBLISH") {
-		if c != nil && !a.inBlock { // else there is nobody to hear it
-			return a.run(c, words, raw)
-		}
-		a.pass(raw)
-		return nil
+		return a.run(c, words, raw) // it changes nothing, but whoever subscribes here is told
 	}
 	n := a.skipped.Add(1)
 	if a.unknown() == Stop {

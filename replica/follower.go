@@ -286,6 +286,11 @@ func (f *Follower) follow(ctx context.Context) (up bool, err error) {
 	} else {
 		f.partialSync(got)
 	}
+	f.a.client = f.n.srv.NewPrimary(f.a.s, &linkClient{l, f})
+	defer func() {
+		f.a.client.Close()
+		f.a.client = nil
+	}()
 	f.become(stateConnected, l, nil)
 	return true, f.stream(l, got.id != "")
 }

@@ -52,7 +52,7 @@ func fail(err error) {
 
 // load reads all that a command line names.
 func load(c *conf.Config, cl conf.CommandLine, stdin []byte) error {
-	c.Commands = bridge.HasCommand
+	c.Commands, c.CheckUser = bridge.HasCommand, bridge.CheckUser
 	return c.LoadCommandLine(cl, bytes.NewReader(stdin))
 }
 

@@ -43,6 +43,10 @@ func run(log *process.Log) error {
 	defer runtime.KeepAlive(collectOften())
 	db := bridge.Open(c, slog.New(log.Handler())).(*larder.DB)
 	e := &ending{log: log, c: c, ended: make(chan struct{}, 1)}
+	if err := bridge.Server(db).LoadUsers(); err != nil {
+		log.Printf(process.Warning, "%v", err)
+		return said("Critical error while loading ACLs. Exiting.")
+	}
 	bridge.Server(db).OnShutdown = e.shutdown
 	bridge.Server(db).OnBackground = stepAside
 	srv, err := listen(db, c, slog.New(log.Handler()))

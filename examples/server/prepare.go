@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/larderdb/larder/internal/conf"
 	"github.com/larderdb/larder/internal/process"
@@ -65,12 +66,20 @@ func collectOften() (ballast []byte) {
 	return make([]byte, 32<<20)
 }
 
-// limitClients lowers maxclients to what the system allows.
+// limitClients lowers maxclients to what the system allows, and has CONFIG SET raise
+// what it allows, or be refused.
 func limitClients(log *process.Log, c *conf.Config) error {
 	allowed, err := process.RaiseOpenFiles(log, c.Int("maxclients"))
 	if err != nil {
 		return err
 	}
+	c.OnChange("maxclients", func(v string) error {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return err
+		}
+		return process.CheckClients(n)
+	}, nil)
 	if allowed < c.Int("maxclients") {
 		return c.Preset("maxclients", fmt.Sprint(allowed))
 	}

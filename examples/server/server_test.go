@@ -60,8 +60,15 @@ func command(args ...string) *exec.Cmd {
 // start runs a server on a loopback port of its own and waits until it is ready.
 func start(t *testing.T, args ...string) *proc {
 	t.Helper()
-	p := &proc{t: t, port: freePort(t)}
-	p.cmd = command(append(args, "--port", p.port, "--bind", "127.0.0.1")...)
+	port := freePort(t)
+	return startOn(t, port, append(args, "--port", port, "--bind", "127.0.0.1")...)
+}
+
+// startOn runs a server whose arguments say where it listens.
+func startOn(t *testing.T, port string, args ...string) *proc {
+	t.Helper()
+	p := &proc{t: t, port: port}
+	p.cmd = command(args...)
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderdb/larder/internal/acl"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -46,10 +47,17 @@ type Client struct {
 	mute    mute
 	onClose []func()
 
+	aside []byte // lines of MONITOR for the commands of an EXEC that runs
+	feed  feed
+	track track
+
+	settles bool // it has tracked or monitored: its end may be the end of that
+
 	// Replica is what a replication knows of the connection; it is the connection's
 	// goroutine's.
 	Replica any
 
+	account  atomic.Pointer[acl.Account] // who it is logged in as
 	authed   atomic.Bool
 	closing  atomic.Bool // after the reply to this command
 	killed   atomic.Bool // by somebody else: it is as good as gone
@@ -61,7 +69,12 @@ type Client struct {
 	lastAt   atomic.Int64                // Unix seconds of the last command
 	queued   atomic.Int32                // commands queued by MULTI; -1 outside
 	queuedIn atomic.Int64                // their bytes
+	watches  atomic.Int64                // bytes of what WATCH has named
+	counted  atomic.Int64                // see recount; -1: it counts no longer
 	hasLater atomic.Bool                 // later is not empty
+
+	monitoring atomic.Bool // it is shown all commands: MONITOR
+	silent     atomic.Bool // and hears nothing now: CLIENT REPLY OFF
 
 	mu       sync.Mutex // guards following
 	name     string
@@ -104,8 +117,8 @@ func (s *Server) NewClient(t Transport) *Client {
 	c.w.Proto = 2
 	c.queued.Store(-1)
 	c.lastAt.Store(c.created.Unix())
-	c.authed.Store(s.conf.String("requirepass") == "")
-	es.Client, es.Ctx, es.OnWait = c, t.Context(), t.Waiting
+	c.logOut()
+	es.Client, es.Ctx, es.OnWait = c, t.Context(), c.waits
 	s.connections.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,36 +147,59 @@ func connected(s *engine.Session) (*Client, error) {
 
 // Exec runs one command and appends its reply to dst.
 func (c *Client) Exec(dst []byte, words [][]byte) []byte {
+	dst = c.exec(dst, words)
+	if c.srv.clientMemory.limit.Load() != 0 {
+		c.weigh()
+	}
+	return dst
+}
+
+func (c *Client) exec(dst []byte, words [][]byte) []byte {
 	c.seen()
 	start := len(dst)
 	c.mute.begin(start)
+	orderly := c.feed.why != 0
+	if orderly {
+		c.beginOrderly()
+	}
 	c.w.Buf = dst
 	c.s.Exec(words, &c.w)
 	if c.hasLater.Load() {
 		c.runLater()
 	}
 	dst, c.w.Buf = c.w.Buf, nil
+	if c.track.asked {
+		c.askedFor()
+	}
 	c.show()
 	if c.kind.Load() == uint32(classReplica) {
 		return c.hush(dst, start)
 	}
-	return c.mute.end(dst)
+	dst = c.mute.end(dst)
+	if orderly || c.feed.why != 0 {
+		return c.endOrderly(dst, start)
+	}
+	return dst
 }
 
 // Batch says that the next command follows the last one at once.
 func (c *Client) Batch(on bool) { c.s.Batch(on) }
 
 // seen takes note of the time. Once a second it has the server look at its
-// memory too, so that the peak of INFO is more than what INFO itself saw.
+// memory too, so that the peaks of INFO are more than what INFO itself saw.
 func (c *Client) seen() {
 	if now := int64(c.s.Engine().AccessTime()); c.lastAt.Load() != now {
 		c.lastAt.Store(now)
 		c.srv.notePeak()
+		c.srv.peaks.note(now, c.t.Sizes())
 	}
 }
 
 // show publishes for other goroutines what only this one may read.
 func (c *Client) show() {
+	if c.silent.Load() != c.mute.off {
+		c.silent.Store(c.mute.off)
+	}
 	queued, bytes := int32(-1), int64(0)
 	if c.s.Multi {
 		queued, bytes = int32(len(c.s.Queue)), int64(c.s.QueueBytes)
@@ -173,6 +209,9 @@ func (c *Client) show() {
 	}
 	if c.queuedIn.Load() != bytes {
 		c.queuedIn.Store(bytes)
+	}
+	if n := c.s.WatchedBytes(); c.watches.Load() != n {
+		c.watches.Store(n)
 	}
 }
 
@@ -205,11 +244,6 @@ func (c *Client) Closing() bool { return c.closing.Load() || c.s.Broken }
 // Authenticated reports whether the client may run all commands.
 func (c *Client) Authenticated() bool { return c.authenticated() }
 
-// authenticated is true, too, for as long as there is no password.
-func (c *Client) authenticated() bool {
-	return c.authed.Load() || c.srv.conf.String("requirepass") == ""
-}
-
 func (c *Client) setName(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -231,6 +265,12 @@ func (c *Client) local() bool {
 func (c *Client) Close() {
 	for _, f := range c.onClose {
 		f()
+	}
+	c.hangUp()
+	c.uncount()
+	if c.settles {
+		c.srv.caches.settle()
+		c.srv.monitors.settle(c.srv)
 	}
 	c.s.Discard()
 	c.srv.mu.Lock()
@@ -257,13 +297,20 @@ func (c *Client) kill(by *Client) {
 	if c.closing.Store(true); c != by {
 		c.killed.Store(true)
 		c.t.Kill()
+		c.uncount()
+		c.hangUp()
 	}
 }
 
 // clientBase is what a connection counts for in memory besides its buffers.
 const clientBase = 2048
 
-// memory is what the client takes, as far as anybody may know.
+// memory is what the client takes, as far as anybody may know. It takes no lock.
 func (c *Client) memory(z Sizes) int64 {
-	return clientBase + c.queuedIn.Load() + int64(z.QueryUsed+z.QueryFree+z.OutputFixed+z.OutputQueued)
+	n := clientBase + c.queuedIn.Load() + c.watches.Load() + c.track.prefixBytes.Load() +
+		int64(z.QueryUsed+z.QueryFree+z.OutputFixed+z.OutputQueued)
+	if s := c.feed.sub.Load(); s != nil {
+		n += s.Bytes()
+	}
+	return n
 }

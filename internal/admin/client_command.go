@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/larderdb/larder/internal/acl"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -22,11 +24,13 @@ var _ = add(&engine.Container{Spec: engine.Spec{
 
 func init() {
 	addHelp("CLIENT", "connection", "5.0.0",
+		"CACHING (YES|NO)", "Says whether what the next command reads is tracked, with OPTIN and OPTOUT.",
 		"GETNAME", "Answers the connection's name.",
+		"GETREDIR", "Answers which connection is told of changes instead of this one.",
 		"ID", "Answers the connection's number.",
 		"INFO", "Describes the connection.",
 		"KILL <ip:port>", "Ends the connection from that address.",
-		"KILL <option> <value> [<option> <value> ...]", "Ends the connections that fit all of ID, TYPE, USER, ADDR, LADDR; SKIPME no may end this one.",
+		"KILL <option> <value> [<option> <value> ...]", "Ends the connections that fit all of ID, TYPE, USER, ADDR, LADDR, MAXAGE; SKIPME no may end this one.",
 		"LIST [TYPE <type> | ID <id> ...]", "Describes connections, a line each.",
 		"NO-EVICT (ON|OFF)", "Keeps the connection when memory for connections runs short.",
 		"NO-TOUCH (ON|OFF)", "Lets this connection's reads leave the keys' time of access alone.",
@@ -34,6 +38,8 @@ func init() {
 		"REPLY (ON|OFF|SKIP)", "Answers everything, nothing, or all but the next command.",
 		"SETINFO (LIB-NAME|LIB-VER) <value>", "Says which library speaks.",
 		"SETNAME <name>", "Names the connection.",
+		"TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> ...] [OPTIN] [OPTOUT] [NOLOOP]", "Asks to be told when keys change that the connection has read.",
+		"TRACKINGINFO", "Describes what the connection tracks.",
 		"UNBLOCK <id> [TIMEOUT|ERROR]", "Ends the wait of a connection.",
 		"UNPAUSE", "Ends what PAUSE began.",
 	)
@@ -226,32 +232,46 @@ func (c *Client) describe(b []byte, argv int) []byte {
 	if spec := c.last.Load(); spec != nil {
 		cmd = spec.Lower()
 	}
-	z := c.t.Sizes()
+	z, subs := c.t.Sizes(), c.subscriptions()
+	mode, broken, _ := c.srv.caches.state(c)
 	now := c.s.Engine().Now()
-	b = fmt.Appendf(b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d",
-		c.ID, c.t.RemoteAddr(), c.t.LocalAddr(), c.ID, name, max(0, int64(now.Sub(c.created).Seconds())),
-		max(0, now.Unix()-c.lastAt.Load()), c.flags(), db, c.queued.Load())
+	b = fmt.Appendf(b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d",
+		c.ID, c.t.RemoteAddr(), c.t.LocalAddr(), c.ID, name, c.age(now),
+		max(0, now.Unix()-c.lastAt.Load()), c.flags(mode, broken), db, subs[0], subs[1], subs[2], c.queued.Load())
 	b = fmt.Appendf(b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d",
 		z.QueryUsed, z.QueryFree, argv, c.queuedIn.Load(), z.OutputFixed, z.OutputFixed, z.OutputFixed, z.OutputChunks,
 		z.OutputQueued, c.memory(z)+int64(argv))
-	b = fmt.Appendf(b, " events=r cmd=%s user=default redir=-1 resp=%d", cmd, proto)
+	b = fmt.Appendf(b, " events=r cmd=%s user=%s redir=%d resp=%d", cmd, c.accountName(), mode.redir(), proto)
 	if lib != "" || ver != "" {
 		b = fmt.Appendf(b, " lib-name=%s lib-ver=%s", lib, ver)
 	}
 	return append(b, '\n')
 }
 
+// accountName is whom the client is logged in to. Nobody asks a primary.
+func (c *Client) accountName() string {
+	if a := c.account.Load(); a != nil {
+		return a.Name()
+	}
+	return "(superuser)"
+}
+
 // flags are the letters of the field "flags", in Redis's order.
-func (c *Client) flags() string {
+func (c *Client) flags(mode trackMode, broken bool) string {
 	var f []byte
 	for _, l := range []struct {
 		on     bool
 		letter byte
 	}{
 		{c.class() == classReplica, 'S'},
+		{c.monitoring.Load(), 'O'},
 		{c.class() == classMaster, 'M'},
+		{c.subscribes(), 'P'},
 		{c.queued.Load() >= 0, 'x'},
 		{c.s.Waits() || c.heldUp.Load(), 'b'},
+		{mode.on, 't'},
+		{broken, 'R'},
+		{mode.bcast, 'B'},
 		{c.closing.Load(), 'c'},
 		{strings.HasSuffix(c.t.RemoteAddr(), ":0") && strings.HasPrefix(c.t.RemoteAddr(), "/"), 'U'},
 		{c.noEvict.Load(), 'e'},
@@ -291,7 +311,7 @@ func clientKill(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 		}
 		return engine.Error("ERR No such client")
 	}
-	f, err := readKillFilter(a)
+	f, err := srv.readKillFilter(a)
 	if err != nil {
 		return err
 	}
@@ -312,10 +332,12 @@ type killFilter struct {
 	class       class
 	byClass     bool
 	addr, laddr string
+	account     *acl.Account
+	age         int64 // seconds, at least
 	skipMe      bool
 }
 
-func readKillFilter(a *engine.Args) (f killFilter, err error) {
+func (s *Server) readKillFilter(a *engine.Args) (f killFilter, err error) {
 	f.skipMe = true
 	for a.Len() > 0 {
 		switch {
@@ -335,9 +357,19 @@ func readKillFilter(a *engine.Args) (f killFilter, err error) {
 		case a.FlagWith("LADDR", 1):
 			f.laddr = a.String()
 		case a.FlagWith("USER", 1):
-			if name := a.String(); name != "default" {
+			name := a.String()
+			if f.account = s.users.Find(name); f.account == nil {
 				return f, engine.Error("ERR No such user '" + name + "'")
 			}
+		case a.FlagWith("MAXAGE", 1): // of Redis 7.4
+			n, ok := engine.ParseInt(a.String())
+			if !ok {
+				return f, engine.Error("ERR maxage is not an integer or out of range")
+			}
+			if n < 1 {
+				return f, engine.Error("ERR maxage should be greater than 0")
+			}
+			f.age = n
 		case a.FlagWith("SKIPME", 1):
 			switch s := a.String(); {
 			case strings.EqualFold(s, "yes"):
@@ -354,11 +386,16 @@ func readKillFilter(a *engine.Args) (f killFilter, err error) {
 	return f, nil
 }
 
+// age is how long ago the client has come, in seconds.
+func (c *Client) age(now time.Time) int64 { return max(0, int64(now.Sub(c.created)/time.Second)) }
+
 func (f *killFilter) fits(c *Client) bool {
 	return (f.id == 0 || c.ID == f.id) &&
 		(!f.byClass || c.class() == f.class) &&
+		(f.account == nil || c.account.Load() == f.account) &&
 		(f.addr == "" || c.t.RemoteAddr() == f.addr) &&
-		(f.laddr == "" || c.t.LocalAddr() == f.laddr)
+		(f.laddr == "" || c.t.LocalAddr() == f.laddr) &&
+		c.age(c.srv.engine.Now()) >= f.age
 }
 
 var _ = add(&engine.Ctl{

@@ -201,7 +201,7 @@ var aclOrder = [...]string{"keyspace", "read", "write", "set", "sortedset", "lis
 // aclOfGroup is the category that a group implies.
 var aclOfGroup = map[string]string{
 	"generic": "keyspace", "set": "set", "sorted-set": "sortedset", "list": "list", "hash": "hash", "string": "string",
-	"bitmap": "bitmap", "hyperloglog": "hyperloglog", "geo": "geo", "stream": "stream", "pubsub": "pubsub",
+	"bitmap": "bitmap", "hyperloglog": "hyperloglog", "geo": "geo", "stream": "stream",
 	"connection": "connection", "transactions": "transaction", "scripting": "scripting",
 }
 

@@ -1,8 +1,7 @@
 package admin
 
 import (
-	"crypto/subtle"
-
+	"github.com/larderdb/larder/internal/acl"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -16,14 +15,24 @@ var _ = add(&engine.Ctl{
 		Complexity: "O(1)", Syntax: "[message:string]", Summary: "Answers PONG, or the message.",
 		Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 	},
-	Run: func(_ *engine.Session, a *engine.Args, w *engine.Reply) error {
-		switch a.Len() {
-		case 0:
-			w.Simple("PONG")
-		case 1:
-			w.Bulk(a.String())
-		default:
+	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+		if a.Len() > 1 {
 			return engine.Error("ERR wrong number of arguments for 'ping' command")
+		}
+		if c := client(s); c != nil && c.confined() { // it has the form of a message
+			message := ""
+			if a.Len() == 1 {
+				message = a.String()
+			}
+			w.Array(2)
+			w.Bulk("pong")
+			w.Bulk(message)
+			return nil
+		}
+		if a.Len() == 1 {
+			w.Bulk(a.String())
+		} else {
+			w.Simple("PONG")
 		}
 		return nil
 	},
@@ -106,10 +115,10 @@ var _ = add(&engine.Ctl{
 		Summary: "Says who the client is.",
 	},
 	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
-		user, password := "default", ""
+		user, password := acl.DefaultName, ""
 		switch a.Len() {
 		case 1:
-			if server(s).conf.String("requirepass") == "" {
+			if server(s).users.Default().User().NoPass() {
 				return engine.Error("ERR AUTH <password> called without any password configured for the default user. " +
 					"Are you sure your configuration is correct?")
 			}
@@ -119,28 +128,13 @@ var _ = add(&engine.Ctl{
 		default:
 			return engine.ErrSyntax
 		}
-		if err := authenticate(s, user, password); err != nil {
+		if err := authenticate(s, user, password, a.Words()); err != nil {
 			return err
 		}
 		w.OK()
 		return nil
 	},
 })
-
-const errWrongPass engine.Error = "WRONGPASS invalid username-password pair or user is disabled."
-
-// authenticate checks a password. There is one user, default, who needs none
-// where requirepass is empty.
-func authenticate(s *engine.Session, user, password string) error {
-	want := server(s).conf.String("requirepass")
-	if user != "default" || want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(password)) != 1 {
-		return errWrongPass
-	}
-	if c := client(s); c != nil {
-		c.authed.Store(true)
-	}
-	return nil
-}
 
 var _ = add(&engine.Ctl{
 	Spec: engine.Spec{
@@ -167,7 +161,7 @@ func hello(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 	for a.Len() > 0 { // each option holds at once, even if a later one is wrong
 		switch {
 		case a.FlagWith("AUTH", 2):
-			if err := authenticate(s, a.String(), a.String()); err != nil {
+			if err := authenticate(s, a.String(), a.String(), a.Words()); err != nil {
 				return err
 			}
 		case a.FlagWith("SETNAME", 1):
@@ -247,13 +241,16 @@ var _ = add(&engine.Ctl{
 		selectDB(s, 0)
 		s.NoTouch = false
 		if c := client(s); c != nil {
+			c.resetFeed()
+			server(s).monitors.remove(server(s), c)
+			c.orderly(watching, false)
 			c.mu.Lock()
 			c.name, c.proto = "", 2
 			c.mu.Unlock()
 			c.mute = mute{from: -1}
 			c.noEvict.Store(false)
 			c.noTouch.Store(false)
-			c.authed.Store(server(s).conf.String("requirepass") == "")
+			c.logOut()
 		}
 		w.Proto = 2
 		w.Simple("RESET")

@@ -150,13 +150,15 @@ func TestDebugSleep(t *testing.T) {
 	})
 }
 
+// TestDebugObject is without anybody who writes files, who alone knows how long a value
+// is there.
 func TestDebugObject(t *testing.T) {
 	p := (&store{db: debugDB(t, "yes")}).peer(t)
 	for value, want := range map[string]string{
-		"hello": "refcount:1 encoding:embstr serializedlength:6", "12": "refcount:2147483647 encoding:int serializedlength:2",
-		"300": "refcount:2147483647 encoding:int serializedlength:3", "70000": "refcount:1 encoding:int serializedlength:5",
-		"-1": "refcount:1 encoding:int serializedlength:2", "12345678901": "refcount:1 encoding:int serializedlength:12",
-		strings.Repeat("x", 100): "refcount:1 encoding:raw serializedlength:102",
+		"hello": "refcount:1 encoding:embstr serializedlength:0", "12": "refcount:2147483647 encoding:int serializedlength:0",
+		"300": "refcount:2147483647 encoding:int serializedlength:0", "70000": "refcount:1 encoding:int serializedlength:0",
+		"-1": "refcount:1 encoding:int serializedlength:0", "12345678901": "refcount:1 encoding:int serializedlength:0",
+		strings.Repeat("x", 100): "refcount:1 encoding:raw serializedlength:0",
 	} {
 		p.Do("SET", "k", value)
 		if got := p.text("DEBUG", "OBJECT", "k"); !strings.Contains(got, fmt.Sprintf(" %s lru:", want)) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/larderdb/larder/internal/engine"
+	"github.com/larderdb/larder/internal/pubsub"
 )
 
 // What the server tells of itself: INFO.
@@ -23,6 +24,7 @@ type Info struct {
 	Persistence PersistenceInfo
 	Stats       StatsInfo
 	Replication ReplicationInfo
+	Tracking    TrackingInfo
 	CPU         CPUInfo
 	Commands    []CommandInfo    // those that were called, by name
 	Errors      map[string]int64 // error replies by code
@@ -44,10 +46,12 @@ type ServerInfo struct {
 
 // ClientsInfo is about connections.
 type ClientsInfo struct {
-	Connected             int
+	Connected             int // without replicas
 	Max                   int64
-	LargestIn, LargestOut int // bytes in the buffers of one connection, now
+	LargestIn, LargestOut int // bytes in the buffers of one connection, in the last seconds
 	Blocked               int64
+	Timed                 int64 // of those blocked: not for ever
+	Monitors              int
 }
 
 // MemoryInfo is in bytes. Used is larder's own count, which follows every
@@ -67,11 +71,16 @@ type MemoryInfo struct {
 type StatsInfo struct {
 	Connections, Commands int64
 	OpsPerSecond          int64
+	InPerSecond           float64 // bytes, as OpsPerSecond
+	OutPerSecond          float64
 	Network               NetworkStats
 	Hits, Misses          int64
 	Expired, Evicted      int64
+	EvictedClients        int64 // connections ended because of maxmemory-clients
 	ErrorReplies          int64
 	Snapshots             int
+
+	Channels, Patterns, ShardChannels int // that somebody subscribes to
 }
 
 // CPUInfo is the time that the process has used, and the children it has waited
@@ -103,6 +112,16 @@ const (
 	ttlSamples = 256 // for KeyspaceInfo.MeanTTL
 )
 
+// Percentiles returns, for each of ps, the duration that so many per cent of a command's
+// timed calls did not exceed; nil if there was none, or nothing is timed.
+func (s *Server) Percentiles(command string, ps []float64) []time.Duration {
+	c := s.engine.Commands()[command]
+	if c == nil || !s.tracking.Load() {
+		return nil
+	}
+	return s.latency.percentiles(c.Info(), ps)
+}
+
 // Info tells how things are.
 func (s *Server) Info() Info {
 	e := s.engine
@@ -114,17 +133,19 @@ func (s *Server) Info() Info {
 		},
 		Persistence: s.persistenceInfo(),
 		Stats: StatsInfo{
-			Connections: s.connections.Load(), Commands: s.commands.Load(), OpsPerSecond: s.opsPerSecond(),
-			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, ErrorReplies: st.ErrorReplies,
+			Connections: s.connections.Load(), Commands: s.commands.Load(),
+			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, EvictedClients: s.clientMemory.evicted.Load(), ErrorReplies: st.ErrorReplies,
 			Snapshots: e.Snapshots(),
+			Channels:  s.hub.Topics(pubsub.Channel), Patterns: s.hub.Topics(pubsub.Pattern), ShardChannels: s.hub.Topics(pubsub.Shard),
 		},
 		Replication: s.replicationInfo(),
+		Tracking:    s.caches.info(),
 		CPU:         cpuTimes(),
 		Errors:      st.Errors,
 	}
 	in.Server.Executable, _ = os.Executable() // unknown on some systems
 	in.Clients, in.Memory = s.clientsInfo(), s.memoryInfo()
-	in.Clients.Blocked = st.Blocked + s.postponed.Load()
+	in.Clients.Blocked, in.Clients.Timed = st.Blocked+s.postponed.Load(), st.Timed
 	s.mu.Lock()
 	in.Server.Port = s.port
 	network := s.network
@@ -132,6 +153,8 @@ func (s *Server) Info() Info {
 	if network != nil {
 		in.Stats.Network = network()
 	}
+	r := s.rates(in.Stats.Network)
+	in.Stats.OpsPerSecond, in.Stats.InPerSecond, in.Stats.OutPerSecond = r.ops, r.inRate, r.outRate
 	ps := s.percentiles()
 	for _, name := range slices.Sorted(maps.Keys(st.Commands)) {
 		in.Commands = append(in.Commands, CommandInfo{
@@ -149,11 +172,12 @@ func (s *Server) Info() Info {
 func (s *Server) clientsInfo() (c ClientsInfo) {
 	c.Max = s.conf.Int("maxclients")
 	for _, cl := range s.list() {
-		z := cl.t.Sizes()
-		c.Connected++
-		c.LargestIn = max(c.LargestIn, z.QueryUsed+z.QueryFree)
-		c.LargestOut = max(c.LargestOut, z.OutputFixed+z.OutputQueued)
+		if !cl.IsReplica() {
+			c.Connected++
+		}
+		s.peaks.note(int64(s.engine.AccessTime()), cl.t.Sizes())
 	}
+	c.LargestIn, c.LargestOut = s.peaks.largest(int64(s.engine.AccessTime()))
 	return c
 }
 
@@ -193,28 +217,32 @@ func (s *Server) raisePeak(used int64) int64 {
 // it is called by every client, once a second.
 func (s *Server) notePeak() { s.raisePeak(s.engine.Used() + memoryBase) }
 
-// An opsMark is when somebody last asked for the rate of commands.
-type opsMark struct {
-	at       time.Time
-	commands int64
-	rate     int64
+// A rateMark is when somebody last asked for the rates, and what they were.
+type rateMark struct {
+	at              time.Time
+	commands        int64
+	in, out         int64 // bytes
+	ops             int64 // a second
+	inRate, outRate float64
 }
 
-// opsPerSecond is the rate of commands since it was last asked for, if that is a
+// rates are those of commands and of bytes since they were last asked for, if that is a
 // tenth of a second ago or more: nothing ticks here to take samples.
-func (s *Server) opsPerSecond() int64 {
-	was := s.lastOps.Load()
+func (s *Server) rates(net NetworkStats) *rateMark {
+	was := s.lastRates.Load()
 	if was == nil {
-		was = &opsMark{at: s.started}
+		was = &rateMark{at: s.started}
 	}
 	now, n := time.Now(), s.commands.Load()
 	d := now.Sub(was.at)
 	if d < 100*time.Millisecond {
-		return was.rate
+		return was
 	}
-	rate := int64(float64(max(0, n-was.commands)) / d.Seconds())
-	s.lastOps.Store(&opsMark{now, n, rate})
-	return rate
+	rate := func(n, was int64) float64 { return float64(max(0, n-was)) / d.Seconds() }
+	m := &rateMark{at: now, commands: n, in: net.BytesIn, out: net.BytesOut, ops: int64(rate(n, was.commands)),
+		inRate: rate(net.BytesIn, was.in), outRate: rate(net.BytesOut, was.out)}
+	s.lastRates.Store(m)
+	return m
 }
 
 // percentiles are those of latency-tracking-info-percentiles.
@@ -383,8 +411,8 @@ func infoClients(t *infoText, _ *Server, in *Info) {
 		"client_recent_max_input_buffer", c.LargestIn,
 		"client_recent_max_output_buffer", c.LargestOut,
 		"blocked_clients", c.Blocked,
-		"tracking_clients", 0,
-		"clients_in_timeout_table", 0,
+		"tracking_clients", in.Tracking.Clients,
+		"clients_in_timeout_table", c.Timed,
 	)
 }
 
@@ -506,8 +534,8 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"total_net_output_bytes", st.Network.BytesOut,
 		"total_net_repl_input_bytes", in.Replication.BytesIn,
 		"total_net_repl_output_bytes", in.Replication.BytesOut,
-		"instantaneous_input_kbps", "0.00",
-		"instantaneous_output_kbps", "0.00",
+		"instantaneous_input_kbps", fmt.Sprintf("%.2f", st.InPerSecond/1024),
+		"instantaneous_output_kbps", fmt.Sprintf("%.2f", st.OutPerSecond/1024),
 		"instantaneous_input_repl_kbps", "0.00",
 		"instantaneous_output_repl_kbps", "0.00",
 		"rejected_connections", st.Network.Rejected,
@@ -519,14 +547,14 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"expired_time_cap_reached_count", 0,
 		"expire_cycle_cpu_milliseconds", 0,
 		"evicted_keys", st.Evicted,
-		"evicted_clients", 0,
+		"evicted_clients", st.EvictedClients,
 		"total_eviction_exceeded_time", 0,
 		"current_eviction_exceeded_time", 0,
 		"keyspace_hits", st.Hits,
 		"keyspace_misses", st.Misses,
-		"pubsub_channels", 0,
-		"pubsub_patterns", 0,
-		"pubsubshard_channels", 0,
+		"pubsub_channels", st.Channels,
+		"pubsub_patterns", st.Patterns,
+		"pubsubshard_channels", st.ShardChannels,
 		"latest_fork_usec", 0,
 		"total_forks", 0,
 		"migrate_cached_sockets", 0,
@@ -537,9 +565,9 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"active_defrag_key_misses", 0,
 		"total_active_defrag_time", 0,
 		"current_active_defrag_time", 0,
-		"tracking_total_keys", 0,
-		"tracking_total_items", 0,
-		"tracking_total_prefixes", 0,
+		"tracking_total_keys", in.Tracking.Keys,
+		"tracking_total_items", in.Tracking.Items,
+		"tracking_total_prefixes", in.Tracking.Prefixes,
 		"unexpected_error_replies", 0,
 		"total_error_replies", st.ErrorReplies,
 		"dump_payload_sanitizations", 0,
@@ -560,6 +588,8 @@ func infoCPU(t *infoText, _ *Server, in *Info) {
 		"used_cpu_user", seconds(c.User),
 		"used_cpu_sys_children", seconds(c.ChildrenSys),
 		"used_cpu_user_children", seconds(c.ChildrenUser),
+		"used_cpu_sys_main_thread", seconds(c.Sys), // there is none: all threads run commands
+		"used_cpu_user_main_thread", seconds(c.User),
 	)
 }
 

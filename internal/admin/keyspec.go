@@ -13,16 +13,19 @@ import (
 
 // A foundKey is a key among words.
 type foundKey struct {
+	at    int // among the words
 	key   []byte
 	flags string // as in engine.KeySpec
 }
 
-// findKeys returns the keys among the words of a command that spec describes;
-// not ok where a spec does not fit the words.
+// findKeys returns the keys among the words of a command that spec describes; not
+// ok where a spec does not fit the words, and then those of the other specs: PFMERGE
+// of one key has nothing to merge, and writes to it all the same.
 func findKeys(spec *engine.Spec, words [][]byte) (keys []foundKey, ok bool) {
 	if of := keysByHand[spec.Lower()]; of != nil {
 		return of(spec, words), true
 	}
+	ok = true
 	for i := range spec.Keys {
 		k := &spec.Keys[i]
 		if hasWord(k.Flags, "NOT_KEY") {
@@ -30,14 +33,16 @@ func findKeys(spec *engine.Spec, words [][]byte) (keys []foundKey, ok bool) {
 		}
 		first, found, known := keysBegin(k, words)
 		if !known {
-			return nil, false
+			ok = false
+			continue
 		}
 		if !found {
 			continue
 		}
-		first, last, ok := keysRange(k, first, words)
-		if !ok {
-			return nil, false
+		first, last, fits := keysRange(k, first, words)
+		if !fits {
+			ok = false
+			continue
 		}
 		flags := k.Flags
 		if hasWord(flags, "VARIABLE_FLAGS") {
@@ -46,10 +51,10 @@ func findKeys(spec *engine.Spec, words [][]byte) (keys []foundKey, ok bool) {
 			}
 		}
 		for j := first; j <= last; j += max(k.Step, 1) {
-			keys = append(keys, foundKey{words[j], flags})
+			keys = append(keys, foundKey{j, words[j], flags})
 		}
 	}
-	return keys, true
+	return keys, ok
 }
 
 // keysBegin finds the word where the keys of a spec begin. A keyword that is
@@ -109,13 +114,28 @@ var variableFlags = map[string]func(words [][]byte) string{
 		}
 		return "OW UPDATE"
 	},
+	"bitfield": func(words [][]byte) string {
+		const writes = "RW ACCESS UPDATE"
+		for i := 2; i < len(words); i++ {
+			left := len(words) - 1 - i
+			switch op := strings.ToLower(string(words[i])); {
+			case op == "get" && left >= 2:
+				i += 2
+			case op == "overflow" && left >= 1:
+				i++
+			default:
+				return writes
+			}
+		}
+		return "RO ACCESS"
+	},
 }
 
 // keysByHand finds the keys of commands of which the specs do not say where all are, as
 // far as words can.
 var keysByHand = map[string]func(spec *engine.Spec, words [][]byte) []foundKey{
 	"sort": func(spec *engine.Spec, words [][]byte) []foundKey {
-		keys := []foundKey{{words[1], spec.Keys[0].Flags}}
+		keys := []foundKey{{1, words[1], spec.Keys[0].Flags}}
 		for i := 2; i < len(words); i++ {
 			switch strings.ToLower(string(words[i])) {
 			case "limit":
@@ -123,16 +143,70 @@ var keysByHand = map[string]func(spec *engine.Spec, words [][]byte) []foundKey{
 			case "get", "by":
 				i++
 			case "store":
-				if i+1 < len(words) { // the last one counts
-					keys = append(keys[:1], foundKey{words[i+1], spec.Keys[2].Flags})
+				// The last one counts. Redis goes on with the key as if it were an option,
+				// and so can be led past the next STORE.
+				if i++; i < len(words) {
+					keys = append(keys[:1], foundKey{i, words[i], spec.Keys[2].Flags})
 				}
 			}
 		}
 		return keys
 	},
+	"georadius":         geoStore,
+	"georadiusbymember": geoStore,
+	"xread":             streamsRead,
+	"xreadgroup":        streamsRead,
 	"sort_ro": func(spec *engine.Spec, words [][]byte) []foundKey {
-		return []foundKey{{words[1], spec.Keys[0].Flags}}
+		return []foundKey{{1, words[1], spec.Keys[0].Flags}}
 	},
+}
+
+// geoStore finds the keys of GEORADIUS and its like. Redis names the first key that
+// is to be written to, though it is the last one that is.
+func geoStore(spec *engine.Spec, words [][]byte) []foundKey {
+	keys := []foundKey{{1, words[1], spec.Keys[0].Flags}}
+	first := 6
+	if spec.Lower() == "georadiusbymember" {
+		first = 5
+	}
+	for i := first; i < len(words)-1; i++ {
+		switch strings.ToLower(string(words[i])) {
+		case "withcoord", "withdist", "withhash", "asc", "desc", "any":
+		case "count":
+			i++
+			if _, ok := engine.ParseInt(string(words[i])); !ok {
+				return keys
+			}
+		case "store", "storedist":
+			i++
+			keys = append(keys[:1], foundKey{i, words[i], spec.Keys[1].Flags})
+		default:
+			return keys // the command refuses the words
+		}
+	}
+	return keys
+}
+
+// streamsRead finds the keys of XREAD and XREADGROUP. Their spec looks for the word
+// STREAMS, which a group or a consumer may be called too.
+func streamsRead(spec *engine.Spec, words [][]byte) (keys []foundKey) {
+	for i := 1; i < len(words)-1; i++ {
+		switch strings.ToLower(string(words[i])) {
+		case "noack":
+		case "count", "block":
+			i++
+		case "group":
+			i += 2
+		case "streams":
+			for at := i + 1; at <= i+(len(words)-1-i)/2; at++ {
+				keys = append(keys, foundKey{at, words[at], spec.Keys[0].Flags})
+			}
+			return keys
+		default:
+			return nil // the command refuses the words
+		}
+	}
+	return nil
 }
 
 func hasWord(words, w string) bool { return slices.Contains(strings.Fields(words), w) }
@@ -175,4 +249,18 @@ func legacyRange(spec *engine.Spec) (first, last, step int, movable bool) {
 		}
 	}
 	return first, last, step, movable
+}
+
+// A DeclaredKey is one that a command's key specs find among its words.
+type DeclaredKey struct {
+	Key         string
+	Read, Write bool // the key's value may be read, changed: what ACL looks at
+}
+
+// DeclaredKeys returns the keys among the words of a command.
+func DeclaredKeys(spec *engine.Spec, words [][]byte) (keys []DeclaredKey) {
+	for _, k := range aclKeys(spec, words) {
+		keys = append(keys, DeclaredKey{string(words[k.At]), k.Read, k.Write})
+	}
+	return keys
 }

@@ -74,14 +74,11 @@ func (l *latencies) reset() {
 	}
 }
 
-// percentiles returns, for each of ps, the duration that so many per cent of a
-// command's calls did not exceed; nil if there was none.
-func (l *latencies) percentiles(spec *engine.Spec, ps []float64) []time.Duration {
-	var sum [len(histogram{})]uint64
-	total := uint64(0)
+// sum adds up the histograms of a command.
+func (l *latencies) sum(spec *engine.Spec) (sum [len(histogram{})]uint64, total uint64) {
 	for i := range l.lane {
 		if spec.ID() >= len(l.lane[i]) {
-			return nil
+			continue
 		}
 		if h := l.lane[i][spec.ID()].Load(); h != nil {
 			for b := range h {
@@ -91,6 +88,13 @@ func (l *latencies) percentiles(spec *engine.Spec, ps []float64) []time.Duration
 			}
 		}
 	}
+	return sum, total
+}
+
+// percentiles returns, for each of ps, the duration that so many per cent of a
+// command's calls did not exceed; nil if there was none.
+func (l *latencies) percentiles(spec *engine.Spec, ps []float64) []time.Duration {
+	sum, total := l.sum(spec)
 	if total == 0 {
 		return nil
 	}

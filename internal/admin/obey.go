@@ -14,7 +14,11 @@ func cloned(s string) string { return strings.Clone(s) }
 func (s *Server) obey() {
 	e := s.engine
 	for name, apply := range map[string]func(){
-		"maxmemory":                 func() { s.unlocked(func() { _ = e.SetMaxMemory(s.conf.Bytes("maxmemory")) }) },
+		"maxmemory": func() {
+			s.unlocked(func() { _ = e.SetMaxMemory(s.conf.Bytes("maxmemory")) })
+			s.obeyClientMemory()
+		},
+		"maxmemory-clients":         s.obeyClientMemory,
 		"maxmemory-policy":          func() { e.SetPolicy(policy(s.conf.String("maxmemory-policy"))) },
 		"maxmemory-samples":         func() { e.SetSamples(int(s.conf.Int("maxmemory-samples"))) },
 		"lfu-log-factor":            func() { s.obeyLFU() },
@@ -30,9 +34,17 @@ func (s *Server) obey() {
 		"list-max-listpack-size":    func() { s.obeyLists() },
 		"list-compress-depth":       func() { s.obeyLists() },
 		"hll-sparse-max-bytes":      func() { e.SetSparseHLL(s.conf.Bytes("hll-sparse-max-bytes")) },
+		"notify-keyspace-events":    s.obeyNotify,
+		"tracking-table-max-keys":   func() { s.caches.maxKeys.Store(s.conf.Int("tracking-table-max-keys")) },
 		"client-query-buffer-limit": func() { e.SetMaxQueue(s.conf.Bytes("client-query-buffer-limit")) },
 		"replica-read-only":         func() { s.unlocked(func() { _ = e.SetReplicaWritable(!s.conf.Bool("replica-read-only")) }) },
 		"replica-ignore-maxmemory":  func() { e.SetReplicaEvicts(!s.conf.Bool("replica-ignore-maxmemory")) },
+		"slowlog-log-slower-than": func() {
+			s.slow.slower.Store(s.conf.Int("slowlog-log-slower-than"))
+			s.unlocked(s.observe)
+		},
+		"slowlog-max-len":           func() { s.slow.limit(s.conf.Int("slowlog-max-len")) },
+		"latency-monitor-threshold": func() { s.spikes.threshold.Store(s.conf.Int("latency-monitor-threshold")) },
 		"latency-tracking":          func() { s.tracking.Store(s.conf.Bool("latency-tracking")) },
 	} {
 		apply()

@@ -21,6 +21,38 @@ func (c *Client) SetPrimary() {
 	c.kind.Store(uint32(classMaster))
 }
 
+// NewPrimary makes the client of the link to a primary, over which es applies its
+// stream: so that CLIENT LIST shows it and CLIENT KILL ends it. It runs no commands by
+// Exec. Close is to be called when the link has ended.
+func (s *Server) NewPrimary(es *engine.Session, t Transport) *Client {
+	c := &Client{srv: s, s: es, t: t, created: s.engine.Now(), proto: 2, selected: es.DB}
+	c.queued.Store(-1)
+	c.lastAt.Store(c.created.Unix())
+	c.kind.Store(uint32(classMaster))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastID++
+	c.ID = s.lastID
+	s.clients[c.ID] = c
+	return c
+}
+
+// Applies says that a command of the primary's is run on the database db. It is for the
+// goroutine that applies the stream.
+func (c *Client) Applies(spec *engine.Spec, db int) {
+	if c.last.Load() != spec {
+		c.last.Store(spec)
+	}
+	if now := int64(c.s.Engine().AccessTime()); c.lastAt.Load() != now {
+		c.lastAt.Store(now)
+	}
+	if c.selected != db { // which only this goroutine changes
+		c.mu.Lock()
+		c.selected = db
+		c.mu.Unlock()
+	}
+}
+
 // SetReplica makes the connection that of a replica: what it is sent is the stream of
 // changes, so that a command of its own which has a reply ends it.
 func (c *Client) SetReplica() {
@@ -39,6 +71,8 @@ func (c *Client) Kill() {
 	c.closing.Store(true)
 	c.killed.Store(true)
 	c.t.Kill()
+	c.uncount()
+	c.hangUp()
 }
 
 // Killed reports whether the connection is as good as gone.

@@ -9,8 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderdb/larder/internal/acl"
 	"github.com/larderdb/larder/internal/conf"
 	"github.com/larderdb/larder/internal/engine"
+	"github.com/larderdb/larder/internal/pubsub"
 )
 
 // Version is the version of Redis whose behaviour larder has.
@@ -26,6 +28,10 @@ func add[C engine.Command](c C) C { return engine.Add(Table, c) }
 type Options struct {
 	Conf   *conf.Config // nil: the defaults
 	Logger *slog.Logger // nil: silence
+
+	// Commands are all that package larder declares, by their own names: what the rules
+	// of users are about.
+	Commands engine.Table
 }
 
 // A Server is the part of a database that is about connections and about
@@ -37,23 +43,35 @@ type Server struct {
 	started time.Time
 	runID   string // 40 hexadecimal digits, new at every start
 
-	commands    atomic.Int64 // processed
-	connections atomic.Int64 // ever made
-	peak        atomic.Int64 // of memory, as far as anybody looked
-	latency     latencies
-	tracking    atomic.Bool // latency-tracking
-	failing     atomic.Pointer[engine.Error]
-	persistence atomic.Pointer[Persistence]
-	replication atomic.Pointer[Replication]
-	restored    atomic.Pointer[restored]
-	loading     atomic.Pointer[Loading]
-	libraries   atomic.Pointer[[]string]
+	commands     atomic.Int64 // processed
+	connections  atomic.Int64 // ever made
+	peak         atomic.Int64 // of memory, as far as anybody looked
+	latency      latencies
+	spikes       spikes
+	slow         slowlog
+	monitors     monitors
+	hub          pubsub.Hub
+	notifier     notifier
+	caches       tracking // of clients that track what they read
+	clientMemory clientMemory
+	peaks        bufferPeaks
+	users        *acl.Users
+	aclLog       acl.Log
+	tracking     atomic.Bool // latency-tracking
+	failing      atomic.Pointer[engine.Error]
+	persistence  atomic.Pointer[Persistence]
+	replication  atomic.Pointer[Replication]
+	restored     atomic.Pointer[restored]
+	loading      atomic.Pointer[Loading]
+	libraries    atomic.Pointer[[]string]
+	valueLen     atomic.Pointer[func(engine.Value) int]
+	anyChecksum  atomic.Bool // DEBUG SET-SKIP-CHECKSUM-VALIDATION
 
 	asleep    atomic.Pointer[nap] // DEBUG SLEEP
 	pauses    pauses
 	postponed atomic.Int64           // connections that are held up
 	replID    atomic.Pointer[string] // 40 hexadecimal digits
-	lastOps   atomic.Pointer[opsMark]
+	lastRates atomic.Pointer[rateMark]
 
 	setting   sync.Mutex             // held by who runs CONFIG SET
 	settingIn atomic.Pointer[Client] // who runs it within an EXEC
@@ -93,6 +111,7 @@ func New(o Options) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.startACL(o.Commands)
 	s.runID = newID()
 	s.changeReplID()
 	return s
@@ -118,6 +137,7 @@ func (s *Server) changeReplID() {
 // configuration.
 func (s *Server) Attach(e *engine.Engine) {
 	s.engine = e
+	s.caches.srv, s.notifier.hub = s, &s.hub
 	s.latency.init()
 	s.obey()
 }
@@ -151,9 +171,6 @@ func (s *Server) pid() int { return os.Getpid() }
 // server returns the Server of a session.
 func server(s *engine.Session) *Server { return s.Engine().Owner().(*Server) }
 
-// errNoAuth refuses a command of a client that has not said its password.
-const errNoAuth engine.Error = "NOAUTH Authentication required."
-
 // Admit decides whether a command may run; see engine.Gate. One that is held up is asked
 // for again afterwards: much may be otherwise then.
 func (s *Server) Admit(es *engine.Session, c engine.Command, words [][]byte) error {
@@ -169,7 +186,7 @@ func (s *Server) Admit(es *engine.Session, c engine.Command, words [][]byte) err
 	return err
 }
 
-func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, _ [][]byte) error {
+func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, words [][]byte) error {
 	if err := s.failing.Load(); err != nil {
 		return *err
 	}
@@ -183,6 +200,17 @@ func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, _ [][]b
 	}
 	if spec.Flags&engine.NoAuth == 0 && !cl.authenticated() {
 		return errNoAuth
+	}
+	if u := cl.user(); !u.Free() && !es.Primary {
+		if err := s.permit(es, cl, u, spec, words); err != nil {
+			return err
+		}
+	}
+	if cl.monitoring.Load() && spec.Flags&(engine.Write|engine.ReadOnly|engine.MayReplicate) != 0 {
+		return errMonitorAsks
+	}
+	if err := cl.mayConfined(es, spec); err != nil {
+		return err
 	}
 	if err := s.mayRun(spec); err != nil {
 		return err
@@ -199,18 +227,61 @@ func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, _ [][]b
 }
 
 // Ran takes note of a command that ran; see engine.Gate. Calls that were timed
-// together have equal shares of the time.
-func (s *Server) Ran(es *engine.Session, c engine.Command, _ [][]byte, calls int, d time.Duration, err error) {
-	s.commands.Add(int64(calls))
+// together have equal shares of the time. One that waited in vain is processed, and
+// leaves no other trace, as in Redis.
+func (s *Server) Ran(es *engine.Session, c engine.Command, words [][]byte, calls int, d time.Duration, err error) {
+	s.commands.Add(int64(max(1, calls)))
+	if calls == 0 {
+		return
+	}
 	spec := c.Info()
 	if p := s.persistence.Load(); p != nil && err == nil && spec.Name == "FLUSHALL" {
 		(*p).Flushed()
+	}
+	if spec.Flags&engine.PubSub != 0 {
+		s.recheck(es, spec, words)
 	}
 	es.Took(spec, d)
 	if s.tracking.Load() {
 		s.latency.note(es.Lane(), spec, calls, d/time.Duration(calls))
 	}
+	if words != nil {
+		s.spikes.note(eventOf(spec), d, s.engine.Now)
+		if s.slow.wants(spec, d) {
+			s.slowWords(es, spec, words, d)
+		}
+	}
 }
+
+// eventOf is how LATENCY calls a call of a command.
+func eventOf(spec *engine.Spec) string {
+	if spec.Flags&engine.Fast != 0 {
+		return "fast-command"
+	}
+	return "command"
+}
+
+// Saw shows the monitors a command; see engine.Gate.
+func (s *Server) Saw(es *engine.Session, c engine.Command, words [][]byte) {
+	s.monitors.saw(es, c.Info(), words)
+}
+
+// Called takes note of a call of Go; see engine.Gate.
+func (s *Server) Called(es *engine.Session, call engine.GoCall, keys *engine.KeySet) {
+	if s.tracking.Load() {
+		s.latency.note(call.Lane, call.Spec, 1, call.Took)
+	}
+	s.spikes.note(eventOf(call.Spec), call.Took, s.engine.Now)
+	if s.slow.wants(call.Spec, call.Took) {
+		s.slowCall(es, call, keys)
+	}
+	if s.monitors.n.Load() != 0 {
+		s.monitors.called(es, call, keys)
+	}
+}
+
+// Worked takes note of the engine's own work; see engine.Gate.
+func (s *Server) Worked(what string, d time.Duration) { s.spikes.note(what, d, s.engine.Now) }
 
 // resetStats is CONFIG RESETSTAT.
 func (s *Server) resetStats() {
@@ -218,7 +289,8 @@ func (s *Server) resetStats() {
 	s.commands.Store(0)
 	s.connections.Store(0)
 	s.peak.Store(0)
-	s.lastOps.Store(nil)
+	s.clientMemory.evicted.Store(0)
+	s.lastRates.Store(nil)
 	s.latency.reset()
 	if r := s.Replication(); r != nil {
 		r.ResetStats()

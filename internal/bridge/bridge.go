@@ -22,6 +22,9 @@ var Server func(db any) *admin.Server
 // HasCommand reports whether there is a command of that name, for rename-command.
 var HasCommand func(name string) bool
 
+// CheckUser says why the words behind "user" in a configuration are not accepted.
+var CheckUser func(words []string) error
+
 // Snapshot returns the engine's snapshot of a *larder.Snapshot, nil if it is that of a
 // store that was closed before.
 var Snapshot func(snap any) *engine.Snapshot

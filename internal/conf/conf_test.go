@@ -58,10 +58,6 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct{ file, directive, reason string }{
 		{"\nappendonly yes", "appendonly", "larder does not write an append-only file yet"},
 		{"\ncluster-enabled yes", "cluster-enabled", "larder is not a cluster node"},
-		{"\naclfile x", "aclfile", "larder has no ACLs yet"},
-		{"\nuser alice on", "user", "larder has no ACLs yet"},
-		{"\nuser default on", "user", "larder has no ACLs yet"},
-		{"\nrename-command get x", "rename-command", "larder does not rename commands yet"},
 		{"\nloadmodule /x", "loadmodule", "larder loads no modules: they are shared libraries of Redis"},
 		{"\na.b 1", "a.b", "larder loads no modules, and this is the configuration of one"},
 		{"\nactivedefrag yes", "activedefrag", "active defragmentation works on an allocator that larder does not have"},
@@ -101,8 +97,11 @@ func TestRename(t *testing.T) {
 	if err := c.rename(place{}, "GET", "x").(*ParseError); err.Reason != "No such command in rename-command" {
 		t.Errorf("renaming what was renamed: %v", err)
 	}
-	if err := c.rename(place{}, "FOO", "get").(*ParseError); err.Reason != refuseRename {
+	if err := c.rename(place{}, "FOO", "get"); err != nil {
 		t.Errorf("renaming back: %v", err)
+	}
+	if got := c.Renames(); len(got) != 2 || got[1] != (Rename{"FOO", "get"}) {
+		t.Errorf("Renames() = %v", got)
 	}
 }
 
@@ -139,8 +138,17 @@ func TestInclude(t *testing.T) {
 }
 
 func TestGetters(t *testing.T) {
-	c := load(t, "maxmemory 99999999999999999999\nmaxmemory-clients 5%\nnotify-keyspace-events KEgn\nshutdown-on-sigint nosave now\nsave 1 2 3 4\nunixsocketperm 770\nbind a b\nappendfsync no")
+	c := load(t, "maxmemory 99999999999999999999\nmaxmemory-clients 5%\nnotify-keyspace-events KEgn\nshutdown-on-sigint nosave now\nsave 1 2 3 4\nunixsocketperm 770\nbind a b\nactiverehashing no\ntcp-backlog 5")
 	normal, replica, pubsub := c.OutputLimits()
+	kept := 0 // of what the file gives; each is noted
+	for i := range table {
+		if table[i].use == Kept && c.Given(table[i].name) {
+			kept++
+		}
+	}
+	if kept < 2 {
+		t.Fatalf("of the file only %d directives are kept", kept)
+	}
 	for _, g := range []struct{ name, got, want any }{
 		{"Bytes maxmemory", c.Bytes("maxmemory"), int64(1<<63 - 1)},
 		{"Int maxmemory-clients", c.Int("maxmemory-clients"), int64(-5)},
@@ -154,7 +162,7 @@ func TestGetters(t *testing.T) {
 		{"Given save", c.Given("save"), true},
 		{"Given hz", c.Given("hz"), false},
 		{"Sensitive", Sensitive("requirepass"), true},
-		{"Notices", fmt.Sprint(len(c.Notices())), "3"},
+		{"Notices", len(c.Notices()), kept},
 	} {
 		if g.got != g.want {
 			t.Errorf("%s = %v, want %v", g.name, g.got, g.want)

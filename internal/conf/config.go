@@ -22,7 +22,12 @@ type Config struct {
 	// rename-command can refuse what does not.
 	Commands func(name string) bool
 
-	mu      sync.Mutex // guards following; held while hooks run
+	// CheckUser, if set before loading, looks at the words behind "user"; its error is
+	// why the line is not accepted.
+	CheckUser func(words []string) error
+
+	mu      sync.Mutex      // guards following; held while hooks run
+	lines   func() []string // see SetUserLines
 	hooks   map[*directive][]hook
 	given   map[*directive]place // what a file or the command line has said
 	file    string               // absolute; "" without one
@@ -114,11 +119,11 @@ func (c *Config) Get(patterns ...string) []Pair {
 // larder, before anything runs.
 func (c *Config) Preset(name, text string) error {
 	d := lookup(name)
-	if d == nil {
-		return reason("Bad directive or wrong number of arguments")
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if d == nil {
+		return c.presetLine(strings.ToLower(name), text)
+	}
 	v, err := d.kind.read(d, d.split(text), c.value(d), false)
 	if err != nil {
 		return err
@@ -128,6 +133,34 @@ func (c *Config) Preset(name, text string) error {
 	}
 	c.store(d, v)
 	return nil
+}
+
+// presetLine is Preset for what only files know: "user" and "rename-command".
+func (c *Config) presetLine(name, text string) error {
+	words, ok := cut(text)
+	switch n := len(words); {
+	case !ok:
+		return reason("Unbalanced quotes in configuration line")
+	case name == "user" && n >= 1:
+		if err := c.user(place{}, words); err != nil {
+			return reason(err.(*ParseError).Reason)
+		}
+		return nil
+	case name == "rename-command" && n == 2:
+		if err := c.rename(place{}, words[0], words[1]); err != nil {
+			return reason(err.(*ParseError).Reason)
+		}
+		return nil
+	}
+	return reason("Bad directive or wrong number of arguments")
+}
+
+// SetUserLines says where Rewrite finds the users that there are now, as lines of a
+// file. Without it, user lines stay as they are.
+func (c *Config) SetUserLines(lines func() []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines = lines
 }
 
 // String returns a value as CONFIG GET reports it. It and the other getters

@@ -274,52 +274,23 @@ func (c *Config) rename(p place, from, to string) error {
 		}
 	}
 	c.renames = append(c.renames, Rename{from, to})
-	if why := refuseRename; why != "" {
-		return p.fails(why)
-	}
 	return nil
 }
 
-// user notes a user line. The only one accepted today is what Redis writes at
-// the end of every file it rewrites and what holds without ACLs anyway: a
-// default user who may do everything.
+// user notes a user line.
 func (c *Config) user(p place, words []string) error {
 	for _, u := range c.users {
 		if u[0] == words[0] {
 			return p.fails("Error in user declaration '" + words[0] + "': Duplicate user found. A user can only be defined once in config files")
 		}
 	}
+	if c.CheckUser != nil {
+		if err := c.CheckUser(words); err != nil {
+			return p.fails(err.Error())
+		}
+	}
 	c.users = append(c.users, words)
-	if why := refuseUser; why != "" && !isPlainDefault(words) {
-		return p.fails(why)
-	}
 	return nil
-}
-
-func isPlainDefault(words []string) bool {
-	needs := map[string]bool{"on": true, "nopass": true, "~*": true, "&*": true, "+@all": true}
-	for _, rule := range words[1:] {
-		switch rule {
-		case "allkeys":
-			rule = "~*"
-		case "allchannels":
-			rule = "&*"
-		case "allcommands":
-			rule = "+@all"
-		case "sanitize-payload":
-			continue
-		}
-		if _, ok := needs[rule]; !ok {
-			return false
-		}
-		needs[rule] = false
-	}
-	for _, missing := range needs {
-		if missing {
-			return false
-		}
-	}
-	return words[0] == "default"
 }
 
 // promisesKept fails where the configuration, as it is in the end, asks for

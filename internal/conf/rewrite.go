@@ -22,7 +22,12 @@ const marker = "# Added by CONFIG REWRITE"
 //
 // The new file takes the place of the old one at once or not at all. Errors are
 // of type Error and carry the text of the reply; ErrNoFile if there is no file.
-func (c *Config) Rewrite() error {
+func (c *Config) Rewrite() error { return c.rewrite(false) }
+
+// RewriteAll is Rewrite, but the file then says everything, what is the default too.
+func (c *Config) RewriteAll() error { return c.rewrite(true) }
+
+func (c *Config) rewrite(all bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.file == "" {
@@ -32,7 +37,7 @@ func (c *Config) Rewrite() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return rewriteFailed(err)
 	}
-	text := c.rewritten(string(old))
+	text := c.rewritten(string(old), all)
 	// What the file's own lines cannot say, an include may have unsaid: so it
 	// is read back, and what came out wrong is said once more at the end.
 	wrong, err := c.readsBack(text)
@@ -46,7 +51,7 @@ func (c *Config) Rewrite() error {
 	if err != nil {
 		return rewriteFailed(err)
 	}
-	if err := replaceFile(c.file, []byte(text)); err != nil {
+	if err := ReplaceFile(c.file, []byte(text)); err != nil {
 		return rewriteFailed(err)
 	}
 	return nil
@@ -56,8 +61,9 @@ func rewriteFailed(err error) error {
 	return Error("ERR Rewriting config file: " + oneLine.Replace(osReason(err)))
 }
 
-// rewritten brings the text of a file up to date.
-func (c *Config) rewritten(old string) string {
+// rewritten brings the text of a file up to date. With all it says what is the default
+// too.
+func (c *Config) rewritten(old string, all bool) string {
 	lines := strings.Split(strings.TrimSuffix(old, "\n"), "\n")
 	if old == "" {
 		lines = nil
@@ -66,6 +72,7 @@ func (c *Config) rewritten(old string) string {
 	// What each directive has to say, and which of the file's lines name it.
 	due := make(map[*directive][]string)
 	at := make(map[*directive][]int)
+	var usersAt []int
 	marked := -1
 	for i, line := range lines {
 		line = strings.Trim(line, " \t\r\n")
@@ -74,12 +81,14 @@ func (c *Config) rewritten(old string) string {
 		}
 		if d := named(line); d != nil {
 			at[d] = append(at[d], i)
+		} else if isUser(line) {
+			usersAt = append(usersAt, i)
 		}
 	}
 	for i := range table {
 		d := &table[i]
 		v := c.value(d)
-		if len(at[d]) > 0 || d.name == "dir" || v != defaults[i] {
+		if all || len(at[d]) > 0 || d.name == "dir" || v != defaults[i] {
 			for _, rest := range d.kind.lines(v) {
 				due[d] = append(due[d], d.name+" "+rest)
 			}
@@ -109,6 +118,7 @@ func (c *Config) rewritten(old string) string {
 		}
 	}
 
+	users := c.userLines(lines, usersAt, drop)
 	var out []string
 	for i, line := range lines {
 		if !drop[i] {
@@ -119,6 +129,7 @@ func (c *Config) rewritten(old string) string {
 	for i := range table {
 		added = append(added, due[&table[i]]...)
 	}
+	added = append(added, users...)
 	if len(added) > 0 && marked < 0 {
 		out = append(out, marker)
 	}
@@ -127,6 +138,39 @@ func (c *Config) rewritten(old string) string {
 		return ""
 	}
 	return strings.Join(out, "\n") + "\n"
+}
+
+// userLines writes the users there are over the lines that have some, and returns
+// those that found no place. Where aclfile has the users the file keeps none: it
+// could not be loaded with both.
+func (c *Config) userLines(lines []string, places []int, drop []bool) (left []string) {
+	if c.lines == nil {
+		return nil
+	}
+	if c.String("aclfile") == "" {
+		left = c.lines()
+	}
+	for i, line := range left {
+		words := strings.Split(line, " ")
+		for j, w := range words {
+			if !bare(w) {
+				words[j] = quote(w)
+			}
+		}
+		left[i] = strings.Join(words, " ")
+	}
+	for _, i := range places {
+		if drop[i] = len(left) == 0; !drop[i] {
+			lines[i], left = left[0], left[1:]
+		}
+	}
+	return left
+}
+
+// isUser reports whether a line of a file gives a user.
+func isUser(line string) bool {
+	words, ok := cut(line)
+	return ok && len(words) > 1 && strings.EqualFold(words[0], "user")
 }
 
 // named returns the directive that a line of a file gives a value to.
@@ -204,9 +248,9 @@ func withAdded(text string, wrong []*directiveAsNow) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// replaceFile writes a file beside the old one and renames it over it, so that
+// ReplaceFile writes a file beside the old one and renames it over it, so that
 // a crash leaves one of the two, whole.
-func replaceFile(path string, content []byte) (err error) {
+func ReplaceFile(path string, content []byte) (err error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // the link stays a link
 	}

@@ -15,7 +15,7 @@ var table = []directive{
 	{name: "io-threads", kind: integer{1, 128}, init: "1", flags: immutable, use: Live},
 	{name: "io-threads-do-reads", kind: yesNo{}, init: "no", flags: immutable, use: Kept},
 	{name: "maxclients", kind: integer{1, math.MaxUint32}, init: "10000", use: Live},
-	{name: "maxmemory-clients", kind: memoryOrPercent{}, init: "0", use: Kept},
+	{name: "maxmemory-clients", kind: memoryOrPercent{}, init: "0", use: Live},
 	{name: "port", kind: integer{0, 65535}, init: "6379", use: Live},
 	{name: "protected-mode", kind: yesNo{}, init: "yes", use: Live},
 	{name: "proto-max-bulk-len", kind: memory{1048576, math.MaxInt64}, init: "536870912", use: Live},
@@ -31,22 +31,23 @@ var table = []directive{
 	{name: "tls-ca-cert-dir", kind: text{}, init: "", use: Live},
 	{name: "tls-ca-cert-file", kind: text{}, init: "", use: Live},
 	{name: "tls-cert-file", kind: text{}, init: "", use: Live},
-	{name: "tls-ciphers", kind: text{}, init: "", use: Kept},
-	{name: "tls-ciphersuites", kind: text{}, init: "", use: Kept},
+	{name: "tls-ciphers", kind: text{}, init: "", use: Live},
+	{name: "tls-ciphersuites", kind: text{}, init: "", use: Live},
 	{name: "tls-client-cert-file", kind: text{}, init: "", use: Live},
 	{name: "tls-client-key-file", kind: text{}, init: "", use: Live},
 	{name: "tls-client-key-file-pass", kind: text{}, init: "", flags: sensitive, use: Kept},
 	{name: "tls-cluster", kind: yesNo{}, init: "no", use: Kept},
 	{name: "tls-dh-params-file", kind: text{}, init: "", use: Kept},
 	{name: "tls-key-file", kind: text{}, init: "", use: Live},
-	{name: "tls-key-file-pass", kind: text{}, init: "", flags: sensitive, use: Kept},
+	{name: "tls-key-file-pass", kind: text{}, init: "", flags: sensitive, use: Live},
 	{name: "tls-port", kind: integer{0, 65535}, init: "0", use: Live},
-	{name: "tls-prefer-server-ciphers", kind: yesNo{}, init: "no", use: Kept},
+	{name: "tls-prefer-server-ciphers", kind: yesNo{}, init: "no", use: Kept,
+		note: "Go puts the ciphers that both sides have in an order of its own"},
 	{name: "tls-protocols", kind: text{}, init: "", use: Live},
 	{name: "tls-replication", kind: yesNo{}, init: "no", use: Live},
 	{name: "tls-session-cache-size", kind: integer{0, math.MaxInt32}, init: "20480", use: Kept},
 	{name: "tls-session-cache-timeout", kind: integer{0, math.MaxInt32}, init: "300", use: Kept},
-	{name: "tls-session-caching", kind: yesNo{}, init: "yes", use: Kept},
+	{name: "tls-session-caching", kind: yesNo{}, init: "yes", use: Live},
 
 	// The process.
 	{name: "always-show-logo", kind: yesNo{}, init: "no", flags: immutable, use: Kept},
@@ -86,10 +87,9 @@ var table = []directive{
 	{name: "watchdog-period", kind: integer{0, math.MaxInt32}, init: "0", flags: hidden, use: Kept},
 
 	// Who may do what.
-	{name: "acl-pubsub-default", kind: enum{"allchannels", "resetchannels"}, init: "resetchannels", use: Kept},
-	{name: "aclfile", kind: text{}, init: "", flags: immutable, use: Kept,
-		refuse: unlessEmpty("larder has no ACLs yet")},
-	{name: "acllog-max-len", kind: integer{0, math.MaxInt64}, init: "128", use: Kept},
+	{name: "acl-pubsub-default", kind: enum{"allchannels", "resetchannels"}, init: "resetchannels", use: Live},
+	{name: "aclfile", kind: text{}, init: "", flags: immutable, use: Live},
+	{name: "acllog-max-len", kind: integer{0, math.MaxInt64}, init: "128", use: Live},
 	{name: "requirepass", kind: text{}, init: "", flags: sensitive, use: Live},
 
 	// Memory.
@@ -151,7 +151,7 @@ var table = []directive{
 	{name: "propagation-error-behavior", kind: enum{"ignore", "panic", "panic-on-replicas"}, init: "ignore", use: Live},
 	{name: "repl-backlog-size", kind: memory{1, math.MaxInt64}, init: "1048576", use: Live},
 	{name: "repl-backlog-ttl", kind: integer{0, math.MaxInt64}, init: "3600", use: Live},
-	{name: "repl-disable-tcp-nodelay", kind: yesNo{}, init: "no", use: Kept},
+	{name: "repl-disable-tcp-nodelay", kind: yesNo{}, init: "no", use: Live},
 	{name: "repl-diskless-load", kind: enum{"disabled", "on-empty-db", "swapdb"}, init: "disabled", use: Kept},
 	{name: "repl-diskless-sync", kind: yesNo{}, init: "yes", use: Live},
 	{name: "repl-diskless-sync-delay", kind: integer{0, math.MaxInt32}, init: "5", use: Live},
@@ -203,12 +203,12 @@ var table = []directive{
 	{name: "zset-max-listpack-value", alias: "zset-max-ziplist-value", kind: memory{0, math.MaxInt64}, init: "64", use: Live},
 
 	// Looking inside.
-	{name: "latency-monitor-threshold", kind: integer{0, math.MaxInt64}, init: "0", use: Kept},
-	{name: "latency-tracking", kind: yesNo{}, init: "yes", use: Kept},
-	{name: "latency-tracking-info-percentiles", kind: percentiles{}, init: "50 99 99.9", flags: multi, use: Kept},
+	{name: "latency-monitor-threshold", kind: integer{0, math.MaxInt64}, init: "0", use: Live},
+	{name: "latency-tracking", kind: yesNo{}, init: "yes", use: Live},
+	{name: "latency-tracking-info-percentiles", kind: percentiles{}, init: "50 99 99.9", flags: multi, use: Live},
 	{name: "notify-keyspace-events", kind: notifyFlags{}, init: "", use: Kept},
-	{name: "slowlog-log-slower-than", kind: integer{-1, math.MaxInt64}, init: "10000", use: Kept},
-	{name: "slowlog-max-len", kind: integer{0, math.MaxInt64}, init: "128", use: Kept},
+	{name: "slowlog-log-slower-than", kind: integer{-1, math.MaxInt64}, init: "10000", use: Live},
+	{name: "slowlog-max-len", kind: integer{0, math.MaxInt64}, init: "128", use: Live},
 	{name: "tracking-table-max-keys", kind: integer{0, math.MaxInt64}, init: "1000000", use: Kept},
 
 	// Scripts.
@@ -216,26 +216,10 @@ var table = []directive{
 	{name: "lua-enable-deprecated-api", kind: yesNo{}, init: "no", flags: immutable | hidden, use: Kept},
 }
 
-// Why the directives that only files know are refused; empty once they work.
-const (
-	refuseRename = "larder does not rename commands yet"
-	refuseUser   = "larder has no ACLs yet"
-)
-
 // unlessNo refuses everything but no.
 func unlessNo(why string) func(value) string {
 	return func(v value) string {
 		if v.text == "no" {
-			return ""
-		}
-		return why
-	}
-}
-
-// unlessEmpty refuses everything but nothing.
-func unlessEmpty(why string) func(value) string {
-	return func(v value) string {
-		if v.text == "" {
 			return ""
 		}
 		return why

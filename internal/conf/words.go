@@ -101,6 +101,9 @@ func bare(s string) bool {
 	return ok && len(words) == 1 && words[0] == s && quote(s) == `"`+s+`"`
 }
 
+// Quote returns s in double quotes, to be read back by SplitLine.
+func Quote(s string) string { return quote(s) }
+
 // SplitLine splits a line into words as a configuration file does, for who gets such a
 // line from elsewhere. ok is false where a quote is not closed.
 func SplitLine(line string) (words []string, ok bool) { return cut(line) }

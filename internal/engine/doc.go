@@ -31,10 +31,11 @@
 //
 // # Lock order
 //
-// Shards ascending, then the journal, the memory pool, the snapshots' list. A
-// goroutine that holds a shard takes no other shard: it drops all it has and
-// takes the larger set. Only this package knows these locks; commands,
-// subscribers and tails never take one.
+// Shards ascending, then the journal, the memory pool, the snapshots' list; behind the
+// journal come the locks of who is told of effects and messages: client-side caching,
+// pub/sub, a connection's output. A goroutine that holds a shard takes no other
+// shard: it drops all it has and takes the larger set. Only this package knows these
+// locks; commands, subscribers and tails never take one.
 //
 // # Invariants
 //

@@ -14,11 +14,13 @@ import (
 // Config is what [New] needs to know.
 type Config struct {
 	Table     Table
+	Renames   []Rename         // of commands, those added later too
 	Now       func() time.Time // nil: time.Now
 	Databases int              // 0: 16
 	Backlog   int              // bytes of journal kept for tails; 0: 1 MB
 	Owner     any              // whoever made the engine: [Engine.Owner]
 	Gate      Gate             // nil: every session may run everything
+	Messages  Messages         // nil: there is nobody to publish to
 	OnPanic   func(any)        // told of a panic in a command that was given as words; nil: nobody is
 }
 
@@ -29,16 +31,32 @@ type Gate interface {
 	Admit(s *Session, c Command, words [][]byte) error
 	// Ran is called after a command ran, with its duration and its error; or after
 	// several calls of a command that are timed together, without their words and
-	// errors.
+	// errors. Where there are words and several calls, the words are those of the
+	// last call, which was the longest. A command that waited in vain is no call: calls
+	// is 0 then.
 	Ran(s *Session, c Command, words [][]byte, calls int, d time.Duration, err error)
+
+	// Saw is called, where Observe asks for it, for each command that runs: at its end,
+	// while its locks are held, or when it begins to wait. The commands of an EXEC come
+	// before EXEC itself. It must wait for nothing, and keep no words.
+	Saw(s *Session, c Command, words [][]byte)
+	// Called is told of a Go call that was observed, while its locks are held: of each,
+	// where Observe asks for that, else of those that are not brief. It must wait for
+	// nothing. Of keys, which names the keys of the call, only Names may be used.
+	Called(s *Session, call GoCall, keys *KeySet)
+	// Worked is told how long the engine's own work took that a command may have waited
+	// for, under the name that LATENCY has for it.
+	Worked(what string, d time.Duration)
 }
 
 // An Engine is a keyspace with its journal.
 type Engine struct {
 	table     atomic.Pointer[Table]
+	renames   []Rename
 	saver     saver
 	owner     any
 	gate      Gate
+	messages  Messages
 	clock     clock
 	seed      maphash.Seed
 	databases int
@@ -65,9 +83,10 @@ type Engine struct {
 	// replica mirrors stateReplica, and readOnly that nobody may write to it, to be
 	// read without a lock.
 	replica, readOnly atomic.Bool
-	replicaEvicts     atomic.Bool // see SetReplicaEvicts
-	hidden            bool        // see Hide; guarded like state
-	still             atomic.Bool // mirrors hidden, to be read without a lock
+	observed          atomic.Uint32 // an Observed; stateObserved mirrors that it is not 0
+	replicaEvicts     atomic.Bool   // see SetReplicaEvicts
+	hidden            bool          // see Hide; guarded like state
+	still             atomic.Bool   // mirrors hidden, to be read without a lock
 
 	self    *Session // of the engine's own transactions
 	onPanic func(any)
@@ -85,6 +104,7 @@ const (
 	stateReplica  // the journal is the primary's; see follow.go
 	stateWritable // a replica may be written to by everybody
 	stateHide     // expired keys are hidden but not deleted: a replica, a pause
+	stateObserved // the gate is told of each call; see observe.go
 )
 
 // New returns an empty engine.
@@ -93,11 +113,16 @@ func New(c Config) *Engine {
 		owner: c.Owner, gate: c.Gate, seed: maphash.MakeSeed(), databases: c.Databases,
 		src: new(chunk.Source), closing: make(chan struct{}), epoch: time.Now(),
 	}
-	e.table.Store(&c.Table)
+	e.renames = c.Renames
+	named := c.Table.renamed(e.renames)
+	e.table.Store(&named)
 	if e.databases == 0 {
 		e.databases = 16
 	}
 	e.self, e.onPanic = e.NewSession(), c.OnPanic
+	if e.messages = c.Messages; e.messages == nil {
+		e.messages = nobody{}
+	}
 	e.self.NoTouch = true
 	e.clock.init(c.Now)
 	e.journal.init(c.Backlog)

@@ -62,7 +62,11 @@ func modeOf(write bool) mode {
 type watch struct {
 	dirty atomic.Bool // a key was touched; set under its shard's lock
 	keys  []dbKey
+	bytes int64 // about what keys take
 }
+
+// watchBase is what a watched key takes besides its name.
+const watchBase = 56
 
 // A watcher stands in a shard's table for one key of a watch.
 type watcher struct {
@@ -98,6 +102,7 @@ func (e *Engine) watch(s *Session, w *watch, keys []string) error {
 		}
 		k := cloneKey(r.dbKey)
 		w.keys = append(w.keys, k)
+		w.bytes += watchBase + int64(len(k.key))
 		if sh.watch == nil {
 			sh.watch = map[dbKey][]watcher{}
 		}
@@ -138,6 +143,14 @@ func (s *Session) Watched() int {
 	return len(s.watch.keys)
 }
 
+// WatchedBytes is about the memory that the watched keys' names take.
+func (s *Session) WatchedBytes() int64 {
+	if s.watch == nil {
+		return 0
+	}
+	return s.watch.bytes
+}
+
 // Unwatch forgets the watched keys.
 func (s *Session) Unwatch() {
 	if s.watch != nil && !s.e.unwatch(s.watch) {
@@ -175,6 +188,7 @@ func (w *watch) forget(e *Engine) error {
 		}
 		e.unlock(l)
 		w.keys[n] = dbKey{}
+		w.bytes -= watchBase + int64(len(k.key))
 		w.keys = w.keys[:n]
 	}
 	return nil
@@ -370,10 +384,13 @@ func (s *Session) ExecQueue(w *Reply) error {
 	defer t.finish()
 	s.txn = t
 	defer func() { s.txn = nil }()
+	exec := s.telling
 	w.Array(len(s.Queue))
 	for i := range s.Queue {
 		s.execQueued(&s.Queue[i], w)
 	}
+	s.telling = exec
+	s.tell() // nobody else's call comes between
 	return nil
 }
 

@@ -83,7 +83,9 @@ func (x *expiry) set(due int64) {
 
 func (x *expiry) fire(e *Engine) {
 	x.next.Store(0) // else each key deleted would arm the timer anew
+	start := time.Now()
 	more, idle := x.run(e, expireSlice)
+	e.worked("expire-cycle", start)
 	x.next.Store(math.MaxInt64)
 	switch {
 	case idle: // what is due stays so: to arm the timer would be to spin; who ends this state does

@@ -20,6 +20,7 @@ func (t *Txn) Flush(db int) (n int64) {
 	t.inPlace = nil // it may be one of them, and then there is nothing left to tidy
 	t.log = append(t.log, undo{at: keyRef{dbKey: dbKey{db: db}}, tables: old, swap: -1})
 	t.touchDB(db, old, nil)
+	t.noteFlush(db)
 	return n
 }
 

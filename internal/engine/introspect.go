@@ -82,3 +82,49 @@ func (t *Txn) Raw(key string) (it Item, size int) {
 	}
 	return it, 0
 }
+
+// A TableRoom is what DEBUG HTSTATS tells of a table of keys.
+type TableRoom struct {
+	Entries  int
+	Expiring int // of Entries, those with a time of expiry
+	Slots    int // for entries, until the table must grow
+}
+
+// Room adds up the tables of a database, whose shards are all held.
+func (t *Txn) Room(db int) (r TableRoom) {
+	for _, tab := range t.e.tables[db] {
+		if tab != nil {
+			r.Entries += tab.Len()
+			r.Expiring += tab.Expiring()
+			r.Slots += tab.Slots()
+		}
+	}
+	return r
+}
+
+// Tell sends words to those who follow the journal, although nothing changed: DEBUG
+// REPLICATE.
+func (t *Txn) Tell(words ...string) {
+	if t.Replicating() {
+		t.say(words)
+	}
+}
+
+// A NamedKey is a key that a command names, before it is run, to have it locked.
+type NamedKey struct {
+	DB    int
+	Key   string
+	Write bool
+}
+
+// NamedKeys returns the keys that a command given as words names in the database of s.
+// There are none where the words are wrong. all says that it may touch others as well.
+func (s *Session) NamedKeys(c Command, first int, words [][]byte) (keys []NamedKey, all bool) {
+	k := KeySet{e: s.e, db: s.DB}
+	c.plan(s, NewArgs(words, first), &k)
+	for i := range k.list {
+		r := &k.list[i]
+		keys = append(keys, NamedKey{r.db, r.key, r.mode != modeRead})
+	}
+	return keys, k.all
+}

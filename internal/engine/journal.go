@@ -11,30 +11,45 @@ import (
 // key's effect tells them, the words that give the same result whenever they
 // are run again.
 type Effect struct {
-	DB    int
-	Class byte   // keyspace-notification class: '$' string, 'g' generic, 'x' expired ...
-	Event string // "set", "expired"
-	Key   string
-	Raw   []byte // the effect as a RESP command; empty if another effect tells it
+	DB       int
+	Class    byte   // keyspace-notification class: '$' string, 'g' generic, 'x' expired ...; 0: no notification
+	Event    string // "set", "expired"
+	Key      string
+	Modified bool   // the key is not what it was, as those who watch it see it
+	Flushed  bool   // all keys of the database went; there is no Key
+	Raw      []byte // the effect as a RESP command; empty if another effect tells it
 }
 
-// An event is an Effect while its batch still grows.
+// An event is an Effect while its batch still grows, or a message.
 type event struct {
 	db       int
 	class    byte
+	what     eventKind
 	name     string
 	key      string
 	from, to int // of the batch
 }
 
+type eventKind uint8
+
+const (
+	eventNote     eventKind = iota // a notification, and nothing else
+	eventModified                  // of a key
+	eventFlushed                   // a database
+	eventMessage                   // to the channel name; key has the payload
+	eventShardMessage
+	eventRead // of a key, by a session with Reads
+)
+
 // A Subscriber receives the effects of each transaction, whole and in order.
 // It is for what must precede the reply: notifications, tracking.
 //
 // Effects is called with shards and the journal locked: it may append to a
-// bounded queue, must not keep the slice, and must not call the engine. end is
-// the journal's offset behind the batch.
+// bounded queue, must not keep the slice, and must not call the engine. by is whose
+// command it was, one of the engine's own where a key's time was over or memory
+// short; end is the journal's offset behind the batch. A batch may come in pieces.
 type Subscriber interface {
-	Effects(end int64, batch []Effect)
+	Effects(by *Session, end int64, batch []Effect)
 }
 
 // A journal is the one order of all changes. Transactions that share no shard
@@ -53,7 +68,8 @@ type Subscriber interface {
 // Invariant: the blocks from first to last hold the bytes from first.from to end
 // without a gap; no tail that is alive is before first.from.
 type journal struct {
-	subs atomic.Pointer[[]Subscriber] // replaced with all shards held
+	subs            atomic.Pointer[[]Subscriber] // replaced with all shards held
+	misses, newKeys atomic.Bool                  // see TellMore
 
 	mu          sync.Mutex // guards following
 	on          bool       // somebody follows, or may come back: what is written is kept
@@ -109,17 +125,42 @@ func (j *journal) append(t *Txn) {
 		t.end = j.end
 		j.wake()
 	}
-	if subs := j.subs.Load(); subs != nil && len(t.events) != 0 {
-		j.batch = j.batch[:0]
-		for i := range t.events {
-			ev := &t.events[i]
-			j.batch = append(j.batch, Effect{ev.db, ev.class, ev.name, ev.key, t.batch[ev.from:ev.to]})
-		}
-		for _, s := range *subs {
-			s.Effects(j.end, j.batch)
-		}
-		clear(j.batch)
+	if len(t.events) != 0 {
+		j.tell(t)
 	}
+}
+
+// tell tells those who are told before the reply: subscribers of events, and of
+// messages, in the order in which it happened.
+func (j *journal) tell(t *Txn) {
+	for i := range t.events {
+		ev := &t.events[i]
+		if ev.what >= eventMessage {
+			j.tellBatch(t)
+			switch r := t.s.Reads; {
+			case ev.what != eventRead:
+				t.e.messages.Publish(ev.what == eventShardMessage, ev.name, ev.key)
+			case r != nil: // else it has ceased meanwhile to ask
+				r.Read(&KeySet{list: []keyRef{{dbKey: dbKey{ev.db, ev.key}}}})
+			}
+			continue
+		}
+		j.batch = append(j.batch, Effect{
+			DB: ev.db, Class: ev.class, Event: ev.name, Key: ev.key,
+			Modified: ev.what == eventModified, Flushed: ev.what == eventFlushed, Raw: t.batch[ev.from:ev.to],
+		})
+	}
+	j.tellBatch(t)
+}
+
+func (j *journal) tellBatch(t *Txn) {
+	if subs := j.subs.Load(); subs != nil && len(j.batch) != 0 {
+		for _, s := range *subs {
+			s.Effects(t.s, j.end, j.batch)
+		}
+	}
+	clear(j.batch)
+	j.batch = j.batch[:0]
 }
 
 // close lets every tail end behind what the journal holds now.

@@ -159,6 +159,7 @@ func (t *Txn) replace(db int, tables *[numShards]*hashtable.Table) {
 	}
 	t.log = append(t.log, undo{at: keyRef{dbKey: dbKey{db: db}}, tables: old, swap: -1})
 	t.touchDB(db, old, tables[:])
+	t.noteFlush(db)
 }
 
 // AccessClock is the access clock of a key of which a file or RESTORE tells how long
@@ -220,6 +221,7 @@ func (sn *Snapshot) MayHaveExpiringFields() bool {
 // commands; a connection that has just been told that there is no such command may
 // ask again.
 func (e *Engine) AddCommands(more Table) {
+	more = more.renamed(e.renames)
 	for {
 		old := e.table.Load()
 		now := Table{}.Merge(*old, more)

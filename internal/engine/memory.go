@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/larderdb/larder/internal/ds/hashtable"
 )
@@ -188,14 +189,16 @@ func (e *Engine) Frequency(clock uint32) uint8 {
 // makeRoom evicts until no more than the limit is in use, and reports whether
 // that is so. The caller holds nothing.
 func (e *Engine) makeRoom() bool {
-	m := &e.memory
-	limit := m.max.Load()
-	if limit == 0 || e.still.Load() || e.replica.Load() && !e.replicaEvicts.Load() {
+	if !e.OverLimit() || e.still.Load() || e.replica.Load() && !e.replicaEvicts.Load() {
 		return true
 	}
-	for m.used.Load()+m.extra.Load() > limit {
-		p := e.Policy()
-		if p == NoEviction || !e.evictOne(p) {
+	p := e.Policy()
+	if p == NoEviction {
+		return false
+	}
+	defer e.worked("eviction-cycle", time.Now())
+	for e.OverLimit() {
+		if !e.evictOne(p) {
 			return false
 		}
 	}

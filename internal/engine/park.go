@@ -15,6 +15,7 @@ func (s *Session) Park(ready <-chan struct{}, d time.Duration) error {
 	}
 	e.stats.blocked.Add(1)
 	defer e.stats.blocked.Add(-1)
+	defer s.awaits()()
 	if s.OnWait != nil {
 		defer s.OnWait()()
 	}

@@ -39,6 +39,11 @@ func (t *Txn) lookup(at *keyRef) (*hashtable.Table, hashtable.Handle) {
 		if fieldsMayExpire(Form(e.Form())) {
 			h = t.lookFields(at, tab, h)
 		}
+		if t.observed == perhaps {
+			if _, flat := e.Flat(); !flat {
+				t.observe(t.s)
+			}
+		}
 		at.found = h
 	}
 	return tab, h
@@ -95,17 +100,16 @@ func (t *Txn) find(key string) (*hashtable.Table, hashtable.Handle) {
 			t.hits++
 		}
 	} else if t.reading {
-		t.missed(key)
+		t.missing(key)
 	}
 	return tab, h
 }
 
-// missed counts a lookup that found nothing, and tells those who asked for the
-// event.
-func (t *Txn) missed(key string) {
-	t.misses++
-	if t.Replicating() {
-		t.note(t.ref(t.db, key), 'm', "keymiss", len(t.batch))
+// missing counts a lookup that found nothing, and tells those who asked for the
+// event: see TellMore.
+func (t *Txn) missing(key string) {
+	if t.misses++; t.e.journal.misses.Load() {
+		t.noteMiss(key)
 	}
 }
 
@@ -209,7 +213,7 @@ func (t *Txn) Look(key string) bool {
 	case h != 0:
 		t.hits++
 	default:
-		t.missed(key)
+		t.missing(key)
 	}
 	return h != 0
 }

@@ -19,6 +19,7 @@ type Session struct {
 	Ctx     context.Context      // ends what waits; nil: nothing does
 	OnWait  func() (stop func()) // if set, called while a command is parked
 	Client  any                  // what the layer above knows of the connection
+	Reads   Reads                // if set, told of what is read
 	Broken  bool                 // a command panicked, or a queue is too long: close the connection
 	NoTouch bool                 // reads leave the access clock alone: CLIENT NO-TOUCH
 	Primary bool                 // applies a primary's stream: writes to a replica
@@ -40,6 +41,11 @@ type Session struct {
 	queueFlags Flag     // of all commands queued
 	store      *wordStore
 	watch      *watch // nil: nothing was watched yet
+
+	spoken  bool          // runs, or ran, words
+	telling telling       // see observe.go
+	waited  time.Duration // by the command that runs
+	vain    bool          // ... for a key that nobody wrote
 
 	batch  bool          // see Batch
 	ended  time.Duration // when the last command of a batch did, since the engine's epoch; 0: look at the clock
@@ -195,30 +201,46 @@ func (s *Spec) spelling(name []byte) string {
 
 // run runs a command that was found and admitted.
 func (s *Session) run(c Command, spec *Spec, words [][]byte, w *Reply) {
+	s.spoken = true
 	if s.e.gate == nil {
 		if err := c.exec(s, &s.args, w); err != nil {
 			writeErr(w, err)
 		}
 		return
 	}
-	if s.batch && spec.brief && len(words) <= briefWords && s.txn == nil {
+	observed := Observed(s.e.observed.Load())
+	if s.batch && spec.brief && len(words) <= briefWords && s.txn == nil && observed == 0 {
 		if s.streak.spec != spec {
-			s.endStreak()
+			s.endStreak(nil)
 			s.streak = streak{c: c, spec: spec, start: s.startTime()}
 		}
 		s.streak.calls++
+		before := len(w.Buf)
 		if err := c.exec(s, &s.args, w); err != nil {
 			writeErr(w, err)
 		}
+		if len(w.Buf)-before > large || len(words[len(words)-1]) > large {
+			s.endStreak(words)
+		}
 		return
 	}
-	s.endStreak()
+	s.endStreak(nil)
 	start := s.startTime()
+	if observed&ObserveCalls != 0 {
+		s.telling = telling{c, words}
+	}
 	err := c.exec(s, &s.args, w)
 	if err != nil {
 		writeErr(w, err)
 	}
-	s.e.gate.Ran(s, c, words, 1, s.endTime()-start, err)
+	s.tell()
+	d := s.endTime() - start - s.waited
+	if s.waited = 0; s.vain {
+		s.vain = false
+		s.e.gate.Ran(s, c, nil, 0, d, err)
+		return
+	}
+	s.e.gate.Ran(s, c, words, 1, d, err)
 }
 
 // A streak is a run of equal brief commands within a batch. They are timed as one:
@@ -233,11 +255,12 @@ type streak struct {
 // briefWords is how many words a command has at most that is timed in a streak.
 const briefWords = 8
 
-// endStreak reports the commands of a streak, if there were any.
-func (s *Session) endStreak() {
+// endStreak reports the commands of a streak, if there were any, with the words of the
+// last one if it was so long that it matters.
+func (s *Session) endStreak(words [][]byte) {
 	if st := s.streak; st.spec != nil {
 		s.streak.spec = nil
-		s.e.gate.Ran(s, st.c, nil, st.calls, s.endTime()-st.start, nil)
+		s.e.gate.Ran(s, st.c, words, st.calls, s.endTime()-st.start, nil)
 	}
 }
 
@@ -263,7 +286,7 @@ func (s *Session) endTime() time.Duration {
 // for a row of equal commands that are over at once. It is said again whenever
 // something else was done in between.
 func (s *Session) Batch(on bool) {
-	s.endStreak()
+	s.endStreak(nil)
 	s.batch, s.ended = on, 0
 }
 

@@ -22,6 +22,12 @@ func (g *witness) Admit(s *Session, _ Command, _ [][]byte) error {
 	return nil
 }
 
+func (g *witness) Saw(*Session, Command, [][]byte) {}
+
+func (g *witness) Called(*Session, GoCall, *KeySet) {}
+
+func (g *witness) Worked(string, time.Duration) {}
+
 func (g *witness) Ran(s *Session, c Command, _ [][]byte, calls int, d time.Duration, _ error) {
 	if s.Primary { // the mirror's
 		return

@@ -122,6 +122,13 @@ func (k *KeySet) add(key string, m mode) {
 	r.db, r.key, r.hash, r.mode, r.found = k.db, key, maphash.String(k.e.seed, key), m, 0
 }
 
+// Each calls f with each key named so far, which is borrowed.
+func (k *KeySet) Each(f func(key string)) {
+	for i := range k.list {
+		f(k.list[i].key)
+	}
+}
+
 func (k *KeySet) reset(e *Engine, db int) {
 	if len(k.list) > 16 {
 		clear(k.list) // the keys are borrowed: a few read buffers may be kept alive, but not many

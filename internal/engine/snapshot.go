@@ -104,7 +104,9 @@ func (t *Txn) freeze() error {
 		t.free()
 		return err
 	}
-	t.frozen = sn
+	if t.frozen = sn; t.observed == perhaps {
+		t.observe(t.s)
+	}
 	return nil
 }
 

@@ -25,18 +25,18 @@ const (
 	Asking
 	Fast
 	NoAuth
-	MayReplicate
 	NoMandatoryKeys
 	NoAsyncLoading
 	AllowBusy
 	MovableKeys // set for commands whose keys the words' positions alone do not tell
 	NoMulti
 
-	OnSnapshot // the command reads the whole keyspace: outside a transaction it is given a snapshot
+	MayReplicate // the command is no write, but replicas may hear of it
+	OnSnapshot   // the command reads the whole keyspace: outside a transaction it is given a snapshot
 )
 
 var flagNames = [...]string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "blocking", "loading",
-	"stale", "skip_monitor", "skip_slowlog", "asking", "fast", "no_auth", "may_replicate", "no_mandatory_keys",
+	"stale", "skip_monitor", "skip_slowlog", "asking", "fast", "no_auth", "no_mandatory_keys",
 	"no_async_loading", "allow_busy", "movablekeys", "no_multi"}
 
 // Names returns the flags as COMMAND INFO lists them.

@@ -21,6 +21,7 @@ type stats struct {
 	owned   *laneList
 	broken  atomic.Bool
 	blocked atomic.Int64 // sessions that wait now
+	timed   atomic.Int64 // of them, those that wait until some time
 
 	mu     sync.Mutex // guards following
 	errors map[string]int64
@@ -181,6 +182,7 @@ type Stats struct {
 	Hits, Misses     int64
 	Expired, Evicted int64
 	Blocked          int64 // commands that wait now
+	Timed            int64 // of them, those that will not wait for ever
 	ErrorReplies     int64
 	Errors           map[string]int64 // by code
 	Commands         map[string]CommandStats
@@ -189,7 +191,7 @@ type Stats struct {
 // Stats returns the counters.
 func (e *Engine) Stats() Stats {
 	s := &e.stats
-	out := Stats{Commands: map[string]CommandStats{}, Errors: map[string]int64{}, Blocked: s.blocked.Load()}
+	out := Stats{Commands: map[string]CommandStats{}, Errors: map[string]int64{}, Blocked: s.blocked.Load(), Timed: s.timed.Load()}
 	lanes := s.lanes()
 	for _, l := range lanes {
 		out.Hits += l.hits.Load()

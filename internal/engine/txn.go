@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/larderdb/larder/internal/ds/hashtable"
 )
@@ -52,10 +53,17 @@ type Txn struct {
 	touched []keyRef // what has watchers or waiters
 	marks   []watchMark
 	expired []dbKey // met by a reader
+	missed  []dbKey // of them, those to be told as misses then
 	end     int64   // journal offset behind the batch
 
 	hits, misses int
 	counts       *lane // its own
+
+	lane   int           // see GoCall
+	by     *Session      // whose call is observed
+	began  time.Duration // when that was, since the engine's epoch
+	spec   *Spec         // of that call, once it ran
+	failed error
 
 	block  blockRequest
 	woken  *keyRef // why a command that waited runs again
@@ -72,7 +80,8 @@ type callFlags struct {
 	done    bool // Run came back
 	reaps   bool // it deletes what has expired, and nothing else
 	kept    bool // mark was moved by moveMark
-	_       [1]bool
+
+	observed observation
 }
 
 // A mark is a position to roll back to.
@@ -84,6 +93,7 @@ type tableRef struct{ shard, db int }
 func (e *Engine) makeTxn() any {
 	t, lanes := &Txn{e: e, counts: e.stats.owned.take()}, e.stats.owned
 	t.keys.e = e
+	t.lane = int(nextLane())
 	runtime.AddCleanup(t, lanes.give, t.counts)
 	return t
 }
@@ -118,7 +128,7 @@ func (t *Txn) free() {
 		t.mark = mark{}
 	}
 	if t.frozen != nil || t.expired != nil || t.block.keys != nil || t.woken != nil {
-		t.frozen, t.expired, t.block, t.woken = nil, nil, blockRequest{}, nil
+		t.frozen, t.expired, t.missed, t.block, t.woken = nil, nil, nil, blockRequest{}, nil
 	}
 	if t.wrote = t.wrote[:0]; len(t.log) != 0 || len(t.staged) != 0 {
 		clear(t.log)
@@ -163,6 +173,9 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 		t.open(s, s.DB)
 		t.write, t.excl = o.Flags&Write != 0, o.Flags&(Write|MayBlock) != 0
 		t.reading, t.keeps = o.Flags&ReadOnly != 0, keeps
+		if !o.brief && !s.spoken {
+			t.observed = perhaps
+		}
 		return t, nil
 	case o.Flags&Write != 0 && !t.write:
 		return nil, ErrInView
@@ -176,6 +189,9 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 	}
 	t.excl, t.reading = o.Flags&(Write|MayBlock) != 0, o.Flags&ReadOnly != 0
 	t.keeps, t.done, t.dirty, t.hits, t.misses = keeps, false, 0, 0, 0
+	if t.observed = unseen; s.e.observed.Load() != 0 || !o.brief && !s.spoken {
+		t.observe(s)
+	}
 	return t, nil
 }
 
@@ -211,6 +227,11 @@ func (t *Txn) lock(o *Spec) error {
 		return t.inside()
 	case o.Flags&OnSnapshot != 0:
 		return t.freeze()
+	case !t.write && len(t.keys.list) == 0 && !t.keys.all:
+		if t.e.observed.Load() != 0 {
+			t.observe(t.s)
+		}
+		return nil // there is nothing to lock
 	}
 	return t.acquire(t.keys.locks(false))
 }
@@ -239,6 +260,9 @@ func (t *Txn) acquire(l lockSet) error {
 	if t.excl && !t.outer {
 		l = t.keys.locks(true)
 	}
+	if l.read|l.write == 0 {
+		l.read = 1 // an EXEC of commands without keys: some shard must guard the state
+	}
 	if checks && t.e.open.has() {
 		t.free()
 		return ErrInsideUpdate // a release notices only where it would hang
@@ -248,7 +272,13 @@ func (t *Txn) acquire(l lockSet) error {
 		return err
 	}
 	t.held = l
+	if t.observed == perhaps && (len(t.keys.list) > fewKeys || t.keys.all) {
+		t.observe(t.s)
+	}
 	if st := t.e.state &^ stateListening; st != 0 || l.write != 0 && t.e.stats.broken.Load() {
+		if st&stateObserved != 0 {
+			t.observe(t.s)
+		}
 		if err := t.refused(st); err != nil {
 			t.e.unlock(l)
 			t.free()
@@ -347,7 +377,13 @@ func (t *Txn) need() (need uint64) {
 // has changed nothing.
 func (t *Txn) ran(o *Spec, err error) error {
 	t.done = true
+	if t.observed == seen {
+		t.spec, t.failed = o, err
+	}
 	if err == nil && !checks {
+		if t.reading && t.s.Reads != nil {
+			t.noteRead()
+		}
 		t.count(o, nil)
 		return nil
 	}
@@ -356,10 +392,15 @@ func (t *Txn) ran(o *Spec, err error) error {
 			t.e.broke()
 			panic("engine: " + o.Name + " changed a value and then failed: " + err.Error())
 		}
+		events := t.events[t.mark.events:]
 		t.rollback(t.mark)
 		t.unstage(0)
+		t.keepMisses(events)
 	} else if checks && len(t.staged) != 0 {
 		panic("engine: " + o.Name + " wrote " + t.staged[0].at.key + " without an effect")
+	}
+	if t.reading && t.s.Reads != nil {
+		t.noteRead()
 	}
 	t.count(o, err)
 	return err
@@ -367,6 +408,9 @@ func (t *Txn) ran(o *Spec, err error) error {
 
 // over ends a call. Deferred, it also sees the panics.
 func (t *Txn) over() {
+	if t.observed == seen {
+		t.tell()
+	}
 	if t.done && t.plain() {
 		if t.changes != 0 {
 			t.countPlain()
@@ -425,7 +469,7 @@ func (t *Txn) finish() {
 
 // leave drops the locks, and deletes what t, reading, met expired.
 func (t *Txn) leave() {
-	e, expired := t.e, t.expired
+	e, s, expired, missed := t.e, t.s, t.expired, t.missed
 	if t.changes != 0 {
 		e.changed(bits.TrailingZeros64(t.held.write), t.changes)
 	}
@@ -439,6 +483,9 @@ func (t *Txn) leave() {
 	t.free()
 	if expired != nil {
 		e.reap(expired)
+	}
+	if missed != nil {
+		e.journal.tellMisses(s, missed)
 	}
 }
 

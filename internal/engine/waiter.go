@@ -132,10 +132,14 @@ func (w *waiter) wait(ctx context.Context, s *Session) error {
 		s.parked.Store(true)
 		defer s.rests()
 	}
+	defer s.awaits()()
 	if s.OnWait != nil {
 		defer s.OnWait()()
 	}
 	if stop := s.sleep(ctx, w.done, w.until); stop != nil && s.e.unpark(w) {
+		if s.spoken {
+			s.vain = true
+		}
 		return stop
 	}
 	<-w.done
@@ -148,6 +152,10 @@ func (w *waiter) wait(ctx context.Context, s *Session) error {
 // sleep returns nil when done is closed, or why s should not wait any longer: ErrNil
 // at the time until, by the engine's clock, unless that is zero.
 func (s *Session) sleep(ctx context.Context, done <-chan struct{}, until time.Time) error {
+	if !until.IsZero() {
+		s.e.stats.timed.Add(1)
+		defer s.e.stats.timed.Add(-1)
+	}
 	for {
 		jumped := s.e.clock.jumps()
 		var up <-chan time.Time

@@ -229,7 +229,7 @@ func (t *Txn) TouchIn(db int, class byte, event, key string) { t.effect(db, clas
 // those who wait for it. Class 0 is no event.
 func (t *Txn) EffectAside(class byte, event, key string, words ...string) {
 	at := t.applyStaged(t.db, key)
-	t.publishEffect(at, class, event, words)
+	t.publishEffect(at, class, eventNote, event, words)
 }
 
 // Wake has those who wait for key run again, after a change that was recorded
@@ -260,7 +260,7 @@ func (t *Txn) Notify(class byte, event, key string) {
 		if t.undo && t.s.changes != nil && class != 'n' {
 			t.s.changes.note(t, at, event, nil)
 		}
-		t.note(at, class, event, len(t.batch))
+		t.note(at, class, eventNote, event, len(t.batch))
 	}
 }
 
@@ -305,11 +305,11 @@ func (t *Txn) record(at *keyRef, class byte, event string, words []string) {
 		k.key = strings.Clone(at.key)
 		t.touched = append(t.touched, k)
 	}
-	t.publishEffect(at, class, event, words)
+	t.publishEffect(at, class, eventModified, event, words)
 }
 
 // publishEffect tells those who listen.
-func (t *Txn) publishEffect(at *keyRef, class byte, event string, words []string) {
+func (t *Txn) publishEffect(at *keyRef, class byte, what eventKind, event string, words []string) {
 	if t.Replicating() {
 		if t.undo && t.s.changes != nil {
 			t.s.changes.note(t, at, event, words)
@@ -318,7 +318,7 @@ func (t *Txn) publishEffect(at *keyRef, class byte, event string, words []string
 		if len(words) != 0 {
 			t.say(words)
 		}
-		t.note(at, class, event, from)
+		t.note(at, class, what, event, from)
 	}
 }
 
@@ -335,9 +335,18 @@ func (t *Txn) say(words []string) {
 	t.batch = AppendCommand(t.batch, words...)
 }
 
-func (t *Txn) note(at *keyRef, class byte, name string, from int) {
-	if t.e.journal.hasSubs() && class != 0 {
-		t.events = append(t.events, event{db: at.db, class: class, name: name, key: strings.Clone(at.key), from: from, to: len(t.batch)})
+func (t *Txn) note(at *keyRef, class byte, what eventKind, name string, from int) {
+	if t.e.journal.hasSubs() && (class != 0 || what != eventNote) {
+		t.events = append(t.events, event{
+			db: at.db, class: class, what: what, name: name, key: strings.Clone(at.key), from: from, to: len(t.batch),
+		})
+	}
+}
+
+// noteFlush says that all keys of a database went.
+func (t *Txn) noteFlush(db int) {
+	if t.e.journal.hasSubs() {
+		t.events = append(t.events, event{db: db, what: eventFlushed, from: len(t.batch), to: len(t.batch)})
 	}
 }
 
@@ -491,6 +500,9 @@ func expireOf(tab *hashtable.Table, h hashtable.Handle) int64 {
 func (t *Txn) publish(at *keyRef, tab *hashtable.Table, old, now hashtable.Handle) {
 	tab.Publish(at.hash, old, now)
 	at.found = now
+	if old == 0 && t.e.journal.newKeys.Load() {
+		t.noteNew(at)
+	}
 	t.log = append(t.log, undo{at: *at, old: old, tab: tab})
 	t.wroteTo(at)
 }

@@ -8,6 +8,7 @@
 //	Target   whatever scripts can be run against: a Server, a larder in process, one over RESP3 in memory
 //	Run      runs a golden script against a Target
 //	RunEffects  runs a script of effects and keyspace events against an EffectsTarget
+//	CompareEvents  compares the keyspace events, of all classes, of two targets
 //
 // Scripts stand in testdata/*.txt. The replies in them are recorded from redis-server 7.0.15 by
 //

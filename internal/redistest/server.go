@@ -135,6 +135,7 @@ func (s *Server) Reset(t testing.TB) {
 	must("FUNCTION", "FLUSH")
 	must("CONFIG", "RESETSTAT")
 	must("SLOWLOG", "RESET")
+	must("ACL", "LOG", "RESET")
 	must("LATENCY", "RESET")
 }
 

@@ -29,6 +29,9 @@ func (v *View) Len() int { return v.count }
 // Expiring counts the entries that have an expiry.
 func (v *View) Expiring() int { return v.expiring }
 
+// Slots is for how many entries there is room in the segments.
+func (v *View) Slots() int { return v.segments * buckets * places }
+
 // Find returns the entry of a key, 0 if there is none. hash is the key's.
 func (v *View) Find(hash uint64, key string) Handle {
 	hs, tag := hash<<v.skip, tagOf(hash)

@@ -1,0 +1,205 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/larderdb/larder/internal/engine"
+)
+
+// The parts of DEBUG that look into a value or a table. What Redis prints to its
+// standard output goes to the log here.
+
+func init() {
+	addDebug("HTSTATS", debugCommand{min: 1, max: 1, use: "HTSTATS <db>", does: "Tells how full the tables of a database are.",
+		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+			db, ok := engine.ParseInt(a.String())
+			switch {
+			case !ok:
+				return engine.ErrNotInt
+			case db < 0 || db >= int64(s.Engine().Databases()):
+				return engine.Error("ERR Out of range database")
+			}
+			r, err := opRoom.Do(s, int(db))
+			if err != nil {
+				return err
+			}
+			var b strings.Builder
+			b.WriteString("[Dictionary HT]\n")
+			writeRoom(&b, r.Slots, r.Entries)
+			b.WriteString("[Expires HT]\n") // a part of the same tables
+			writeRoom(&b, r.Expiring, r.Expiring)
+			w.Verbatim("txt", b.String())
+			return nil
+		},
+		plan: func(_ *engine.Session, _ *engine.Args, k *engine.KeySet) { k.All() }})
+	addDebug("HTSTATS-KEY", debugCommand{min: 1, max: 1, use: "HTSTATS-KEY <key>", does: "Tells how large the table of a value is.",
+		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+			n, err := opDebugTable.Do(s, a.Key())
+			if err != nil {
+				return noKey(err)
+			}
+			var b strings.Builder
+			writeRoom(&b, n, n)
+			w.Verbatim("txt", b.String())
+			return nil
+		},
+		plan: planKeys})
+	addDebug("LISTPACK", debugCommand{min: 1, max: 1, use: "LISTPACK <key>", does: "Writes the elements of a listpack to the log.",
+		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+			return logged(s, w, "Listpack", opDebugListpack, a.Key())
+		},
+		plan: planKeys})
+	addDebug("QUICKLIST", debugCommand{min: 1, max: 2, use: "QUICKLIST <key> [<0|1>]", does: "Writes how a list is kept to the log.",
+		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+			return logged(s, w, "Quicklist", opDebugList, a.Key())
+		},
+		plan: func(_ *engine.Session, a *engine.Args, k *engine.KeySet) { k.Read(a.Key()) }})
+	addDebug("SDSLEN", debugCommand{min: 1, max: 1, use: "SDSLEN <key>", does: "Tells the lengths of a key and of its string.",
+		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
+			line, err := opDebugLengths.Do(s, a.Key())
+			if err != nil {
+				return noKey(err)
+			}
+			w.Simple(line)
+			return nil
+		},
+		plan: planKeys})
+	addDebug("STRUCTSIZE", debugCommand{use: "STRUCTSIZE", does: "Tells the sizes of some structures.",
+		run: func(_ *engine.Session, _ *engine.Args, w *engine.Reply) error {
+			w.Simple(fmt.Sprintf("bits:%d client:%d session:%d txn:%d value:%d ", 8*unsafe.Sizeof(uintptr(0)),
+				unsafe.Sizeof(Client{}), unsafe.Sizeof(engine.Session{}), unsafe.Sizeof(engine.Txn{}), unsafe.Sizeof(engine.Value{})))
+			return nil
+		}})
+}
+
+// noKey is the error for a key that is missing, where that is none by itself.
+func noKey(err error) error {
+	if err == engine.ErrNil {
+		return engine.ErrNoKey
+	}
+	return err
+}
+
+// writeRoom writes what is known of a table in the form that Redis has for its own.
+func writeRoom(b *strings.Builder, slots, entries int) {
+	b.WriteString("Hash table 0 stats (main hash table):\n")
+	if entries == 0 {
+		b.WriteString("No stats available for empty dictionaries\n")
+		return
+	}
+	fmt.Fprintf(b, " table size: %d\n number of elements: %d\n", slots, entries)
+}
+
+var opRoom = &engine.Op[int, engine.TableRoom]{
+	Spec: engine.Spec{Name: "DEBUG HTSTATS", Flags: engine.ReadOnly},
+	Keys: func(k *engine.KeySet, _ int) { k.All() },
+	Run:  func(t *engine.Txn, db int) (engine.TableRoom, error) { return t.Room(db), nil },
+}
+
+// opDebugTable counts what is in the table of a value.
+var opDebugTable = &engine.Op[string, int]{
+	Spec: engine.Spec{Name: "DEBUG HTSTATS-KEY", Flags: engine.ReadOnly},
+	Keys: (*engine.KeySet).Read,
+	Run: func(t *engine.Txn, key string) (int, error) {
+		v, ok := t.Peek(key)
+		if !ok {
+			return 0, engine.ErrNil
+		}
+		if v.Obj != nil {
+			if f, ok := v.Fields(t.Now()); ok {
+				return f.Len(), nil
+			}
+			if m, ok := v.Members(); ok {
+				return m.Len(), nil
+			}
+			if z, ok := v.ZItems(); ok {
+				return z.Len(), nil
+			}
+		}
+		return 0, engine.Error("ERR The value stored at the specified key is not represented using an hash table")
+	},
+}
+
+// logged writes what op says of a key to the log.
+func logged(s *engine.Session, w *engine.Reply, what string, op *engine.Op[string, string], key string) error {
+	text, err := op.Do(s, key)
+	if err != nil {
+		return noKey(err)
+	}
+	server(s).log.Warn("DEBUG "+what, "key", cloned(key), "value", text)
+	w.Simple(what + " structure written to the log")
+	return nil
+}
+
+// maxShown is how many bytes of a value go to the log.
+const maxShown = 64 << 10
+
+var opDebugListpack = &engine.Op[string, string]{
+	Spec: engine.Spec{Name: "DEBUG LISTPACK", Flags: engine.ReadOnly},
+	Keys: (*engine.KeySet).Read,
+	Run: func(t *engine.Txn, key string) (string, error) {
+		v, ok := t.Peek(key)
+		switch {
+		case !ok:
+			return "", engine.ErrNil
+		case v.Form.Encoding() != "listpack":
+			return "", engine.Error("ERR Not a listpack encoded object.")
+		}
+		var b []byte
+		if f, ok := v.Fields(t.Now()); ok {
+			for name, value := range f.All() {
+				b = appendElement(appendElement(b, name.String()), value.String())
+			}
+		} else if z, ok := v.ZItems(); ok {
+			for it := range z.All() {
+				b = appendElement(b, it.Member.String())
+				b = fmt.Appendf(b, "%v ", it.Score)
+			}
+		}
+		return string(b), nil
+	},
+}
+
+// appendElement appends an element, quoted, unless there is enough already.
+func appendElement(b []byte, s string) []byte {
+	if len(b) > maxShown {
+		return b
+	}
+	return append(appendQuoted(b, s), ' ')
+}
+
+var opDebugList = &engine.Op[string, string]{
+	Spec: engine.Spec{Name: "DEBUG QUICKLIST", Flags: engine.ReadOnly},
+	Keys: (*engine.KeySet).Read,
+	Run: func(t *engine.Txn, key string) (string, error) {
+		v, ok := t.Peek(key)
+		if !ok {
+			return "", engine.ErrNil
+		}
+		if _, ok := v.List(); !ok {
+			return "", engine.Error("ERR Not a quicklist encoded object.")
+		}
+		return strings.TrimSpace(listStats(t.Engine(), v)), nil
+	},
+}
+
+// opDebugLengths is DEBUG SDSLEN: strings have no room behind them here, and take what
+// their entry takes.
+var opDebugLengths = &engine.Op[string, string]{
+	Spec: engine.Spec{Name: "DEBUG SDSLEN", Flags: engine.ReadOnly},
+	Keys: (*engine.KeySet).Read,
+	Run: func(t *engine.Txn, key string) (string, error) {
+		it, size := t.Raw(key)
+		switch {
+		case size == 0:
+			return "", engine.ErrNil
+		case it.Value.Type() != engine.TypeString || it.Value.Form == engine.StringInt:
+			return "", engine.Error("ERR Not an sds encoded string.")
+		}
+		n := it.Value.Str().Len()
+		return fmt.Sprintf("key_sds_len:%d, key_sds_avail:0, key_zmalloc: %d, val_sds_len:%d, val_sds_avail:0, val_zmalloc: %d",
+			len(key), len(key), n, size-len(key)), nil
+	},
+}
