@@ -23,8 +23,20 @@ type member struct {
 	redis   bool
 	port    string
 	dir     string
+	file    string // of its configuration; "" is none
 	cmd     *exec.Cmd
 	partial int64 // sync_partial_ok of its earlier lives
+}
+
+func newMember(t *testing.T, redis bool) *member {
+	m := &member{t: t, redis: redis, port: freePort(t), dir: t.TempDir()}
+	t.Cleanup(func() {
+		if m.cmd != nil && m.cmd.Process != nil {
+			m.cmd.Process.Kill()
+			m.cmd.Wait()
+		}
+	})
+	return m
 }
 
 // begin starts the server, as a replica of another or, with nil, as a primary.
@@ -32,6 +44,9 @@ func (m *member) begin(of *member) {
 	m.t.Helper()
 	args := []string{"--port", m.port, "--bind", "127.0.0.1", "--dir", m.dir, "--save", "3600 1", "--enable-debug-command", "yes",
 		"--repl-diskless-sync-delay", "0", "--repl-backlog-size", "8mb", "--shutdown-timeout", "2"}
+	if m.file != "" {
+		args = append([]string{m.file}, args...)
+	}
 	if of != nil {
 		args = append(args, "--replicaof", "127.0.0.1 "+of.port)
 	}
@@ -40,6 +55,12 @@ func (m *member) begin(of *member) {
 	} else {
 		m.cmd = command(args...)
 	}
+	m.launch()
+}
+
+// launch starts the command, and waits until the server answers.
+func (m *member) launch() {
+	m.t.Helper()
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
@@ -123,14 +144,7 @@ func TestChaos(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	var all []*member
 	for i := range 3 {
-		m := &member{t: t, redis: i == 1, port: freePort(t), dir: t.TempDir()}
-		all = append(all, m)
-		t.Cleanup(func() {
-			if m.cmd != nil {
-				m.cmd.Process.Kill()
-				m.cmd.Wait()
-			}
-		})
+		all = append(all, newMember(t, i == 1))
 	}
 	primary := all[0]
 	primary.begin(nil)
