@@ -20,7 +20,8 @@
 // bitmap.go and bitfield.go their bits, hll.go HyperLogLogs, list.go lists, hash.go
 // hashes, set.go sets, zset.go sorted sets, geo.go places on the earth, stream.go
 // streams. keys.go, expire.go, scan.go and sort.go have what goes for keys of any
-// type, flush.go whole databases, txn.go and multi.go transactions. Beside its typed
+// type, flush.go whole databases, txn.go and multi.go transactions, pubsub.go and
+// subscribe.go messages, stats.go what a store tells of itself. Beside its typed
 // method each command has its
 // entry in the table, which says how it is read from words, which keys it names,
 // what it does and how it answers. Both ways in meet there, so they cannot
@@ -34,7 +35,8 @@
 // redcon_server serves a DB to any Redis client, over sockets or in memory, and
 // package lardertest gives a test a server of its own. Package rdb reads and writes
 // the files in which Redis keeps its data, and keeps a DB in one: rdb.Open. Package
-// replica has a DB follow a Redis or another larder, and lets others follow it.
+// replica has a DB follow a Redis or another larder, and lets others follow it. Package
+// larderhttp is a page to look into a DB with a browser.
 //
 // # What to know
 //

@@ -2,6 +2,7 @@ package redcon_server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -124,7 +125,7 @@ func TestClientEvictionBalances(t *testing.T) {
 }
 
 // Connections are evicted, killed and unblocked, while they run transactions, wait,
-// subscribe, track and hang up.
+// subscribe, track and hang up, some of them over TLS.
 func TestClientLifetimes(t *testing.T) {
 	var log lines
 	db, s := serveWith(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, "maxmemory-clients", "128k")
@@ -145,6 +146,11 @@ func TestClientLifetimes(t *testing.T) {
 	if _, err := db.Do("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM"); err != nil {
 		t.Fatal(err)
 	}
+	cert, pool := certificate(t)
+	if err := s.SetEndpoints([]Endpoint{{Addr: "127.0.0.1:0"}, {Addr: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}}); err != nil {
+		t.Fatal(err)
+	}
+	plain, secure := s.Addrs()[0].String(), s.Addrs()[1].String()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range 2 * len(scripts) {
@@ -155,12 +161,15 @@ func TestClientLifetimes(t *testing.T) {
 					return
 				default:
 				}
-				c, err := net.Dial("tcp", s.Addr().String())
+				c, err := net.Dial("tcp", []string{plain, secure}[n%2])
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				_ = c.SetDeadline(time.Now().Add(time.Duration(1+n%5) * time.Millisecond))
+				if n%2 == 1 {
+					c = tls.Client(c, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
+				}
+				_ = c.SetDeadline(time.Now().Add(time.Duration(1+n%17) * time.Millisecond))
 				_, _ = io.WriteString(c, scripts[i%len(scripts)])
 				if n%3 != 0 {
 					_, _ = io.Copy(io.Discard, c)

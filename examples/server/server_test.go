@@ -258,7 +258,7 @@ func TestMovesPort(t *testing.T) {
 
 // Ten thousand idle connections cost little, and the next client is served.
 func TestManyIdleConnections(t *testing.T) {
-	const n, each = 10000, 24 << 10 // bytes of resident memory a connection, at most
+	const n, each = 10000, 12 << 10 // bytes of resident memory a connection, at most
 	p := start(t, "--maxclients", "12000")
 	if strings.Contains(p.said(), "maxclients has been reduced") || !strings.Contains(p.do("CONFIG GET maxclients"), "*2") {
 		t.Skip("SKIPPED: the system does not allow so many open files")

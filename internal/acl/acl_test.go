@@ -208,6 +208,18 @@ func TestAccounts(t *testing.T) {
 	if _, err := us.Delete([]string{"u", "default"}); err != ErrDefault || us.Find("u") == nil {
 		t.Errorf("deleting default: %v", err)
 	}
+	if us.LogIn("u", "p", nil) || us.LogIn("nobody", "", nil) {
+		t.Error("logged in as somebody who cannot")
+	}
+	b, _, _ := us.Set("u", []string{"on", ">p"})
+	called := us.LogIn("u", "p", func(a *Account) {
+		if a != b || us.changing.TryLock() {
+			t.Errorf("logged in to %s, which can be deleted meanwhile", a.Name())
+		}
+	})
+	if !called || us.LogIn("u", "x", nil) {
+		t.Error("the password is not what counts")
+	}
 	us.SetDefaultPassword("p")
 	if u := us.Default().User(); !u.Authenticates("p") || u.Authenticates("") || !u.Free() {
 		t.Errorf("with a password: %s", u)

@@ -36,7 +36,7 @@ type Users struct {
 	channels func() bool // acl-pubsub-default allchannels
 	def      *Account
 
-	changing sync.Mutex // held by who changes an account or the map
+	changing sync.RWMutex // held by who changes an account or the map; for reading, by who logs in
 	byName   atomic.Pointer[map[string]*Account]
 }
 
@@ -82,6 +82,23 @@ func (us *Users) All() []*Account {
 		out = append(out, m[name])
 	}
 	return out
+}
+
+// LogIn looks for an account that the password is right for, and calls in with it. It
+// is false if there is none. No account is deleted while in is called: who looks, after
+// a deletion, for those logged in to the account finds what in has done.
+func (us *Users) LogIn(name, password string, in func(*Account)) bool {
+	a := us.Find(name)
+	if a == nil || !a.User().Authenticates(password) {
+		return false
+	}
+	us.changing.RLock()
+	defer us.changing.RUnlock()
+	if us.Find(name) != a {
+		return false // meanwhile
+	}
+	in(a)
+	return true
 }
 
 // Lines are all accounts as lines of a file: "user" and the name, and rules.

@@ -53,23 +53,16 @@ const errWrongPass engine.Error = "WRONGPASS invalid username-password pair or u
 // authenticate logs a connection in. words are those of the command that asks for it.
 func authenticate(s *engine.Session, name, password string, words [][]byte) error {
 	srv, c := server(s), client(s)
-	a := srv.users.Find(name)
-	if a == nil || !a.User().Authenticates(password) {
-		srv.denied(s, c, acl.DeniedAuth, string(words[0]), name, words)
-		return errWrongPass
-	}
-	if c == nil {
+	if srv.users.LogIn(name, password, func(a *acl.Account) {
+		if c != nil {
+			c.account.Store(a)
+			c.authed.Store(true)
+		}
+	}) {
 		return nil
 	}
-	c.account.Store(a)
-	c.authed.Store(true)
-	if srv.users.Find(name) != a {
-		// It was deleted meanwhile, by somebody who may have looked for those logged in
-		// to it too early to see this one.
-		c.logOut()
-		return errWrongPass
-	}
-	return nil
+	srv.denied(s, c, acl.DeniedAuth, string(words[0]), name, words)
+	return errWrongPass
 }
 
 // denied takes note of what was denied to a connection, in ACL LOG.

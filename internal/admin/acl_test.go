@@ -148,39 +148,6 @@ func TestACLWhileRunning(t *testing.T) {
 	}
 }
 
-// TestACLLateLogin has connections log in to an account while it is deleted: none stays
-// logged in to it.
-func TestACLLateLogin(t *testing.T) {
-	s := open(t)
-	boss := s.peer(t)
-	const rounds, each = 200, 4
-	for range rounds {
-		boss.check(`ACL SETUSER u on >pw +@all ~* -> OK`)
-		var peers [each]*peer
-		for i := range peers {
-			peers[i] = s.peer(t)
-		}
-		var wg sync.WaitGroup
-		for _, p := range peers {
-			wg.Go(func() {
-				for range 20 {
-					if strings.HasPrefix(p.raw("AUTH", "u", "pw"), "-WRONGPASS") {
-						return
-					}
-				}
-			})
-		}
-		wg.Go(func() { boss.raw("ACL", "DELUSER", "u") })
-		wg.Wait()
-		for _, p := range peers {
-			if p.ctx.Err() == nil && !p.conn.Closing() && p.text("ACL", "WHOAMI") != `"default"` {
-				t.Fatal("a connection is logged in to an account that was deleted")
-			}
-			p.Close()
-		}
-	}
-}
-
 // TestACLFile: the users of a file, all or none.
 func TestACLFile(t *testing.T) {
 	dir := t.TempDir()

@@ -525,3 +525,69 @@ func TestBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestRewriteUsers: the users that there are stand where those of the file stood.
+func TestRewriteUsers(t *testing.T) {
+	for _, test := range []struct {
+		file, aclfile string
+		users         []string
+		want          string
+	}{
+		{"# a\nuser x on\nhz 11\n", "", []string{"user a on", "user b off ~\"q (~x +get)"},
+			"# a\nuser a on\nhz 11\n# Added by CONFIG REWRITE\nuser b off \"~\\\"q\" (~x +get)\n"},
+		{"user x on\nUSER y off\n# end\n", "", []string{"user a on"}, "user a on\n# end\n"},
+		{"user x on\nhz 11\n", "users.acl", []string{"user a on"}, "hz 11\n# Added by CONFIG REWRITE\naclfile \"users.acl\"\n"},
+		{"hz 11\n", "", nil, "hz 11\n"},
+	} {
+		c := New()
+		var given []string
+		c.CheckUser = func(words []string) error { given = append(given, words[0]); return nil }
+		path := filepath.Join(t.TempDir(), "redis.conf")
+		if err := os.WriteFile(path, []byte(test.file), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.LoadFile(path); err != nil {
+			t.Fatal(err)
+		}
+		if len(given) != len(c.Users()) {
+			t.Errorf("%q: CheckUser saw %q of %q", test.file, given, c.Users())
+		}
+		if test.aclfile != "" {
+			if err := c.Preset("aclfile", test.aclfile); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.SetUserLines(func() []string { return slices.Clone(test.users) })
+		if err := c.Rewrite(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		text := strings.Replace(string(got), "dir "+quote(c.String("dir"))+"\n", "", 1)
+		if text = strings.Replace(text, "# Added by CONFIG REWRITE\n", "", 1); err != nil || text != strings.Replace(test.want, "# Added by CONFIG REWRITE\n", "", 1) {
+			t.Errorf("%q becomes\n%s\nwant\n%s", test.file, got, test.want)
+		}
+	}
+}
+
+func TestPresetLines(t *testing.T) {
+	c := New()
+	c.CheckUser = func(words []string) error {
+		if words[0] == "bad" {
+			return errors.New("why not")
+		}
+		return nil
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"user", "a on '~x y'", ""}, {"USER", "b", ""}, {"user", "a off", "Error in user declaration 'a': Duplicate user found. A user can only be defined once in config files"},
+		{"user", "bad", "why not"}, {"user", "", "Bad directive or wrong number of arguments"}, {"user", `c "`, "Unbalanced quotes in configuration line"},
+		{"rename-command", `get ""`, ""}, {"rename-command", "get", "Bad directive or wrong number of arguments"}, {"nosuch", "x", "Bad directive or wrong number of arguments"},
+	} {
+		err := c.Preset(test.name, test.text)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
+			t.Errorf("%s %s: %v, want %q", test.name, test.text, err, test.want)
+		}
+	}
+	if got := fmt.Sprintf("%q %q", c.Users(), c.Renames()); got != `[["a" "on" "~x y"] ["b"]] [{"get" ""}]` {
+		t.Errorf("they are %s", got)
+	}
+}
