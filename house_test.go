@@ -28,6 +28,8 @@ func TestArrows(t *testing.T) {
 		"./rdb":                    {"tidwall/redcon", module + "/replica", module + "/redcon_server"},
 		"./replica":                {"tidwall/redcon", module + "/redcon_server"},
 		"./redcon_server":          {module + "/replica", module + "/rdb"},
+		"./larderhttp":             {"tidwall/redcon", module + "/rdb", module + "/replica", module + "/redcon_server"},
+		"./internal/acl":           {module + "/internal/engine", module + "$", module + "/internal/admin"},
 		"./internal/ds/streamlog":  {module + "/internal/engine", module + "$"},
 		"./internal/conf":          {module + "/internal/engine", module + "$"},
 		"./internal/pubsub":        {module + "/internal/engine", module + "$", module + "/internal/admin"},
