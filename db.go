@@ -261,9 +261,10 @@ func (c *Conn) Exec(dst []byte, words [][]byte) []byte { return c.c.Exec(dst, wo
 
 // Grew says that the Buffers of the Transport have grown otherwise than by an Exec, so
 // that maxmemory-clients is obeyed at once and not at the next command. Any goroutine may
-// call it, under locks: it does not wait. A Transport that never does is looked at behind
-// each command.
-func (c *Conn) Grew() { c.c.Grew() }
+// call it. Where it may hold locks, as within Push, it says that it is locked: then Grew
+// does not wait, and leaves it to another goroutine to end connections. A Transport that
+// never calls Grew is looked at behind each command.
+func (c *Conn) Grew(locked bool) { c.c.Grew(locked) }
 
 // Batch says that the next Exec follows the last one at once, so that the clock,
 // which tells how long each took, is looked at once for both; it is said again when

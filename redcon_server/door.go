@@ -79,14 +79,14 @@ func newDoor(s *Server, c net.Conn, config *tls.Config) *door {
 	d.output.shared = &s.flusher
 	if config == nil {
 		d.top = d.sock
-		d.output.init(d.sock, d.sock, &s.limits, d.Kill, d.grew)
+		d.output.init(d.sock, d.sock, &s.limits, d.Kill, d.grewLocked)
 		return d
 	}
 	d.crypted = new(output)
-	d.crypted.init(d.sock, d.sock, &s.limits, d.Kill, d.grew)
+	d.crypted.init(d.sock, d.sock, &s.limits, d.Kill, d.grewLocked)
 	d.tls = tls.Server(underTLS{d.sock, d.crypted}, config)
 	d.top = d.tls
-	d.output.init(overTLS{d}, nil, &s.limits, d.Kill, d.grew)
+	d.output.init(overTLS{d}, nil, &s.limits, d.Kill, d.grewLocked)
 	return d
 }
 
@@ -245,10 +245,18 @@ func (d *door) wake() {
 	}
 }
 
-// grew has the larder connection look at the buffers.
+// grew has the larder connection look at the buffers, which more was read into.
 func (d *door) grew() {
 	if d.ready.Load() {
-		d.conn.Grew()
+		d.conn.Grew(false)
+	}
+}
+
+// grewLocked does so when there is more to write, under the lock of an output, and
+// perhaps of a publisher.
+func (d *door) grewLocked() {
+	if d.ready.Load() {
+		d.conn.Grew(true)
 	}
 }
 

@@ -60,7 +60,7 @@ type fakeConn struct {
 }
 
 func (c *fakeConn) Batch(bool)          {}
-func (c *fakeConn) Grew()               {}
+func (c *fakeConn) Grew(bool)           {}
 func (c *fakeConn) Closing() bool       { return c.closing }
 func (c *fakeConn) Authenticated() bool { return c.authenticated }
 

@@ -28,7 +28,7 @@ type conn interface {
 	Batch(on bool)
 	Closing() bool
 	Authenticated() bool
-	Grew()
+	Grew(locked bool)
 	Close()
 }
 

@@ -67,10 +67,15 @@ func (s *Server) obeyClientMemory() {
 }
 
 // Grew says that the connection's buffers may have grown otherwise than by a command of
-// its own. Any goroutine may call it, under any locks.
-func (c *Client) Grew() {
-	if c.srv.clientMemory.limit.Load() != 0 && c.recount() {
+// its own. Any goroutine may call it; locked says that it may hold locks, so that what is
+// too much is ended in another one.
+func (c *Client) Grew(locked bool) {
+	switch {
+	case c.srv.clientMemory.limit.Load() == 0 || !c.recount():
+	case locked:
 		c.srv.evictAside()
+	default:
+		c.srv.evict()
 	}
 }
 
@@ -140,6 +145,9 @@ func (s *Server) evict() {
 		return
 	}
 	m.again = false
+	t0 := time.Now()
+	u0 := m.used.Load()
+	defer func() { if d := time.Since(t0); d > 20*time.Millisecond || u0 > 2*limit { println("evict", d.Milliseconds(), u0, m.used.Load()) } }()
 	type candidate struct {
 		c *Client
 		n int64
@@ -165,6 +173,7 @@ func (s *Server) evict() {
 		return
 	}
 	m.hopeless = time.Now()
+	println("hopeless", len(candidates), m.used.Load(), limit)
 	if !m.told { // once: it may be so for long, and commands go on
 		m.told = true
 		s.log.Warn("Over client maxmemory after evicting all evictable clients")

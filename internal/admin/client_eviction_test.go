@@ -25,7 +25,7 @@ func killed(p *peer) bool { return p.ctx.Err() != nil }
 
 func (p *peer) grow(n int) {
 	p.queued.Store(int64(n))
-	p.conn.Grew()
+	p.conn.Grew(true)
 }
 
 func TestClientEvictionOrder(t *testing.T) {
