@@ -157,7 +157,7 @@ func TestLaw(t *testing.T) {
 				kept[name]++
 			}
 		}
-		if kept[name] == 0 && !hardToGuess[name] {
+		if kept[name] == 0 && !hardToGuess[name] && !testing.Short() { // which makes up too few
 			t.Errorf("%s: no words were right", name)
 		}
 	}

@@ -235,3 +235,21 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// What Options.Config of a database says of limits holds for its server.
+func TestConfiguredLimits(t *testing.T) {
+	_, s := serveWith(t, Options{}, "maxclients", "2", "timeout", "7", "tcp-keepalive", "0", "client-query-buffer-limit", "2mb")
+	if l := s.Limits(); l.MaxClients != 2 || l.Timeout != 7*time.Second || l.TCPKeepAlive >= 0 || l.QueryBuffer != 2<<20 {
+		t.Errorf("the limits are %+v", l)
+	}
+	a, b := dial(t, s), dial(t, s)
+	a.do("PING")
+	b.do("PING")
+	expect(t, "the third of two", dial(t, s).read(), "(error) ERR max number of clients reached")
+	expect(t, "raising maxclients", a.do("CONFIG", "SET", "maxclients", "3"), "OK")
+	c := dial(t, s)
+	expect(t, "the third of three", c.do("PING"), "PONG")
+	expect(t, "lowering maxclients below what there is", a.do("CONFIG", "SET", "maxclients", "1"), "OK")
+	expect(t, "one of three", c.do("PING"), "PONG")
+	expect(t, "the fourth", dial(t, s).read(), "(error) ERR max number of clients reached")
+}

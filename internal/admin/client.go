@@ -147,10 +147,14 @@ func connected(s *engine.Session) (*Client, error) {
 
 // Exec runs one command and appends its reply to dst.
 func (c *Client) Exec(dst []byte, words [][]byte) []byte {
-	dst = c.exec(dst, words)
-	if c.srv.clientMemory.limit.Load() != 0 {
-		c.weigh()
+	if c.srv.clientMemory.limit.Load() == 0 {
+		return c.exec(dst, words)
 	}
+	if c.srv.makeRoom(); c.killed.Load() {
+		return dst
+	}
+	dst = c.exec(dst, words)
+	c.weigh()
 	return dst
 }
 

@@ -79,6 +79,14 @@ func (c *Client) Grew(locked bool) {
 	}
 }
 
+// makeRoom is called before each command: while connections are ended because they have
+// too much, others, of which there may be many, do not go on to take more.
+func (s *Server) makeRoom() {
+	if m := &s.clientMemory; m.used.Load() > m.limit.Load() {
+		s.evict()
+	}
+}
+
 // weigh is called behind each command of the client's, when it holds no lock.
 func (c *Client) weigh() {
 	if c.recount() {
@@ -145,9 +153,6 @@ func (s *Server) evict() {
 		return
 	}
 	m.again = false
-	t0 := time.Now()
-	u0 := m.used.Load()
-	defer func() { if d := time.Since(t0); d > 20*time.Millisecond || u0 > 2*limit { println("evict", d.Milliseconds(), u0, m.used.Load()) } }()
 	type candidate struct {
 		c *Client
 		n int64
@@ -173,7 +178,6 @@ func (s *Server) evict() {
 		return
 	}
 	m.hopeless = time.Now()
-	println("hopeless", len(candidates), m.used.Load(), limit)
 	if !m.told { // once: it may be so for long, and commands go on
 		m.told = true
 		s.log.Warn("Over client maxmemory after evicting all evictable clients")

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/larderdb/larder/internal/redistest"
 )
@@ -130,4 +132,62 @@ func TestClientList(t *testing.T) {
 		}
 	})
 	wg.Wait()
+}
+
+// MAXAGE is of Redis 7.4: those that came so many seconds ago, or more.
+func TestClientKillMaxAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		me, old := s.peer(t), s.peer(t)
+		time.Sleep(5 * time.Second)
+		young := s.peer(t)
+		me.check(`
+			CLIENT KILL MAXAGE 6 -> (integer) 0
+			CLIENT KILL MAXAGE 0 -> (error) ERR maxage should be greater than 0
+			CLIENT KILL MAXAGE -1 -> (error) ERR maxage should be greater than 0
+			CLIENT KILL MAXAGE x -> (error) ERR maxage is not an integer or out of range
+			CLIENT KILL MAXAGE 9223372036854775807 -> (integer) 0
+			CLIENT KILL MAXAGE 5 TYPE pubsub -> (integer) 0
+			CLIENT KILL MAXAGE 5 -> (integer) 1
+		`)
+		if !killed(old) || killed(young) {
+			t.Errorf("the old one is killed: %t, the young one: %t", killed(old), killed(young))
+		}
+	})
+}
+
+// INFO counts who waits, and of them who does not wait for ever; and the largest buffers
+// of the last seconds, also those that are gone.
+func TestClientsInfo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		me, large := s.peer(t), s.peer(t)
+		info := func(name string) string { return field(verbatim(me.Do("INFO", "clients")), name, ":") }
+		for _, timeout := range []string{"0", "7", "9"} {
+			p := s.peer(t)
+			go p.raw("BLPOP", "nothing", timeout)
+		}
+		synctest.Wait()
+		if b, timed := info("blocked_clients"), info("clients_in_timeout_table"); b != "3" || timed != "2" {
+			t.Errorf("blocked_clients = %s, clients_in_timeout_table = %s; want 3 and 2", b, timed)
+		}
+		time.Sleep(8 * time.Second)
+		if b, timed := info("blocked_clients"), info("clients_in_timeout_table"); b != "2" || timed != "1" {
+			t.Errorf("8 s later blocked_clients = %s, clients_in_timeout_table = %s; want 2 and 1", b, timed)
+		}
+		large.queued.Store(123_456)
+		large.raw("PING")
+		large.Close()
+		if got := info("client_recent_max_output_buffer"); got != "123456" {
+			t.Errorf("client_recent_max_output_buffer = %s, want 123456", got)
+		}
+		time.Sleep(9 * time.Second)
+		if got := info("client_recent_max_output_buffer"); got != "0" {
+			t.Errorf("client_recent_max_output_buffer = %s after 9 s, want 0", got)
+		}
+		if got := me.text("LPUSH", "nothing", "x"); got != "(integer) 1" { // for who waits for ever
+			t.Errorf("LPUSH = %s", got)
+		}
+		synctest.Wait()
+	})
 }

@@ -30,6 +30,7 @@ type Config struct {
 	lines   func() []string // see SetUserLines
 	hooks   map[*directive][]hook
 	given   map[*directive]place // what a file or the command line has said
+	preset  map[*directive]bool  // what Preset has
 	file    string               // absolute; "" without one
 	users   [][]string
 	renames []Rename
@@ -53,6 +54,7 @@ func New() *Config {
 		values: make([]atomic.Pointer[value], len(table)),
 		hooks:  make(map[*directive][]hook),
 		given:  make(map[*directive]place),
+		preset: make(map[*directive]bool),
 	}
 	var err error
 	if c.start, err = os.Getwd(); err != nil {
@@ -132,6 +134,7 @@ func (c *Config) Preset(name, text string) error {
 		return reason(why)
 	}
 	c.store(d, v)
+	c.preset[d] = true
 	return nil
 }
 
@@ -229,13 +232,14 @@ func (c *Config) File() string {
 	return c.file
 }
 
-// Given reports whether a file or the command line has said anything of the
+// Given reports whether a file, the command line or Preset has said anything of the
 // directive: a pidfile is written only then, or by a daemon.
 func (c *Config) Given(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, ok := c.given[mustLookup(name)]
-	return ok
+	d := mustLookup(name)
+	_, ok := c.given[d]
+	return ok || c.preset[d]
 }
 
 // Users returns the words after each user directive, in order.
