@@ -126,7 +126,7 @@ func lcs(t *txn, a lcsArgs) (r lcsReply, err error) {
 	if a.err != nil {
 		return r, a.err
 	}
-	if 4*(int64(v1.Len())+1)*(int64(v2.Len())+1) > t.Engine().MaxString() {
+	if int64(v1.Len())+1 > t.Engine().MaxString()/4/(int64(v2.Len())+1) { // the product may be more than 64 bits
 		return r, Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 	}
 	return lcsReply{a, findLCS(v1.String(), v2.String(), a.minLen)}, nil
