@@ -16,6 +16,10 @@ import (
 // 10,000 in a full run.
 const busyConnections = 100
 
+// silence is how long idle connections are silent before their memory is looked at again:
+// servers give back what they hold for a client that may go on at once.
+const silence = 5 * time.Second
+
 // connectionsOf measures what connections cost that say nothing: memory, and the CPU time
 // of a request of others while they are there.
 func connectionsOf(sc scale, w *report) error {
@@ -26,8 +30,8 @@ func connectionsOf(sc scale, w *report) error {
 		return err
 	}
 	n := sc.idle
-	w.para("%d connections that have each sent one PING and then are silent, and %d that send GET without pipelining: bytes of the server's memory (RSS) for each idle one; microseconds of the server's CPU a request without them and with them, by what factor that rises, and that factor relative to redis-server's in the same round.", n, busyConnections)
-	memory := make([][]float64, len(c.servers))
+	w.para("%d connections that have each sent one PING and then are silent, and %d that send GET without pipelining: bytes of the server's memory (RSS) for each idle one, at once and after %v of silence; microseconds of the server's CPU a request without them and with them, by what factor that rises, and that factor relative to redis-server's in the same round.", n, busyConnections, silence)
+	memory, silent := make([][]float64, len(c.servers)), make([][]float64, len(c.servers))
 	alone, beside, factor := make([][]float64, len(c.servers)), make([][]float64, len(c.servers)), make([][]float64, len(c.servers))
 	for i, s := range c.servers {
 		if err := setMaxClients(s, n+2*busyConnections); err != nil {
@@ -48,6 +52,8 @@ func connectionsOf(sc scale, w *report) error {
 			idle, err := openIdle(s, n)
 			if err == nil {
 				memory[i] = append(memory[i], (rss(strconv.Itoa(s.pid()))-before)/float64(n))
+				time.Sleep(silence)
+				silent[i] = append(silent[i], (rss(strconv.Itoa(s.pid()))-before)/float64(n))
 				var with float64
 				if with, err = busy(s, sc.requests); err == nil {
 					alone[i], beside[i] = append(alone[i], without), append(beside[i], with)
@@ -67,15 +73,15 @@ func connectionsOf(sc scale, w *report) error {
 	}
 	var rows [][]string
 	for i, name := range c.names {
-		row := []string{name, fmt.Sprintf("%.0f", memory[i][0]), fmt.Sprintf("%.2f", median(alone[i])), fmt.Sprintf("%.2f", median(beside[i])),
+		row := []string{name, fmt.Sprintf("%.0f", memory[i][0]), fmt.Sprintf("%.0f", silent[i][0]), fmt.Sprintf("%.2f", median(alone[i])), fmt.Sprintf("%.2f", median(beside[i])),
 			fmt.Sprintf("%.3f", median(factor[i])), ""}
 		if i > 0 {
-			row[1] = bar(memory[i][0], 10*1024, "%.0f")
-			row[5] = bar(ratio(factor[i], factor[0]), 1, "%.3f")
+			row[1], row[2] = bar(memory[i][0], 10*1024, "%.0f"), bar(silent[i][0], 10*1024, "%.0f")
+			row[6] = bar(ratio(factor[i], factor[0]), 1, "%.3f")
 		}
 		rows = append(rows, row)
 	}
-	w.table([]string{"", "bytes", "CPU us alone", "beside them", "factor", "x"}, rows)
+	w.table([]string{"", "bytes", "silent", "CPU us alone", "beside them", "factor", "x"}, rows)
 	return nil
 }
 

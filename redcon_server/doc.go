@@ -15,26 +15,30 @@
 // few bytes end the process, or make it spin, or fill its memory. So under
 // redcon, which stays as it is, lies a door:
 //
-//	socket -> output -> tls.Server -> output -> door -> redcon -> handler -> door.run
+//	socket -> output -> tls.Server -> output -> door -> lane -> redcon -> handler -> door.run
 //	          (with TLS only)
 //
 //	Server    listeners, limits, the set of doors; Close ends them all
 //	listener  Accept for redcon: backs off on errors, turns away who is too many
 //	door      one connection: owns its bytes, finds the commands in them, runs them
+//	lane      what redcon takes for a connection; serves one door after the other
 //	output    what a connection still has to write; its Write never waits for the peer
 //	flusher   a few goroutines that write what was pushed to connections
 //	pipe      two ends of a connection in memory
 //
-// The door is the net.Conn that redcon reads from. When whole commands have
-// arrived it gives redcon one token, a constant command of 16 bytes; redcon
-// calls the handler, which runs the commands that the door holds, and then
+// The lane is the net.Conn that redcon reads from. When whole commands have
+// arrived at its door it gives redcon one token, a constant command of 16 bytes;
+// redcon calls the handler, which runs the commands that the door holds, and then
 // flushes. So redcon sees no byte that a client chose, and its cost is per
-// batch and not per command.
+// batch and not per command. redcon's loop holds 8 KB of buffers: so a door leaves
+// its lane when its client has been silent for a moment, and takes one that is free
+// when there is something to read again.
 //
 // # Goroutines
 //
 // A connection is one goroutine, redcon's: it makes the larder connection,
-// reads, runs and cleans up. What is pushed meanwhile, a message perhaps, is written
+// reads, runs and cleans up; while the client is silent, another one that only
+// waits. What is pushed meanwhile, a message perhaps, is written
 // by a few goroutines for all connections, which end when nothing is left. There is
 // a second one only while replies wait for a slow client, or while a command waits
 // and the door reads on, to notice a client that hangs up. Each ends before the

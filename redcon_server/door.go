@@ -22,9 +22,10 @@ import (
 // its buffer for it.
 const token = "*1\r\n$6\r\nlarder\r\n"
 
-// A door is one connection: the net.Conn that redcon reads tokens from, and
-// the Transport of the larder connection. Where nothing else is said its
-// methods run in the connection's own goroutine, which is redcon's.
+// A door is one connection: it owns the bytes, and is the Transport of the
+// larder connection. Where nothing else is said its methods run in the
+// connection's own goroutine, which is that of the lane that serves it or, at
+// rest, one that only waits.
 type door struct {
 	srv  *Server
 	sock *socket   // the lowest layer
@@ -55,6 +56,7 @@ type door struct {
 	reads      int      // reads in a row that did not have to wait
 	timed      bool     // a read deadline may be set
 	idleUntil  time.Time
+	since      atomic.Int64  // the tick at which it began to wait, 0 if it does not, or toRest
 	query      atomic.Uint64 // what Buffers shows: used<<32 | free
 
 	// While a command waits, and readOn reads.
@@ -154,26 +156,42 @@ func (d *door) refuse(text string) {
 	d.closing = true
 }
 
-// Read gives redcon a token when there are commands to run. It never gives
-// anything else, and its error is always the last thing redcon hears.
-func (d *door) Read(p []byte) (n int, err error) {
+// toRest as a door's since asks it to come to rest: the server's tick has it.
+const toRest = -1
+
+// heard is what came of listening.
+type heard uint8
+
+const (
+	hasCommands heard = iota // next has found one
+	isSilent                 // there has been nothing to hear for a while
+	hasEnded                 // the connection, and all is cleaned up
+)
+
+// listen waits until there are commands to run.
+func (d *door) listen() (h heard) {
 	defer func() {
 		if v := recover(); v != nil {
 			d.panicked(v)
 			d.finish()
-			n, err = 0, io.EOF
+			h = hasEnded
 		}
 	}()
 	if d.conn != nil || d.begin() {
 		for !d.closing && d.gone == nil && !d.over.Load() {
 			if d.start < d.end && d.next() {
-				return copy(p, token), nil
+				return hasCommands
 			}
 			d.fill()
+			if d.since.Load() != 0 && d.since.Swap(0) == toRest {
+				if d.timed = true; d.start == d.end && d.gone == nil && !d.over.Load() {
+					return isSilent
+				}
+			}
 		}
 	}
 	d.finish()
-	return 0, io.EOF
+	return hasEnded
 }
 
 // next finds the next command in what was read, or what is wrong with it.
@@ -310,9 +328,10 @@ func (d *door) moveTo(b *buffer) {
 	d.in, d.start, d.end = b, 0, used
 }
 
-// leaveRoom gives the buffer back when there is nothing in it.
+// leaveRoom gives the buffer back when there is nothing in it, before a wait.
 func (d *door) leaveRoom() {
 	d.reads = 0
+	d.since.Store(d.srv.ticks.Load())
 	if d.in != nil && d.start == d.end {
 		d.in.free()
 		d.in, d.start, d.end = nil, 0, 0
@@ -322,7 +341,7 @@ func (d *door) leaveRoom() {
 	}
 }
 
-// run runs the commands that were read. redcon flushes after it.
+// run runs the commands that were read. endBatch comes after it.
 func (d *door) run() {
 	defer func() {
 		if v := recover(); v != nil {
@@ -367,9 +386,8 @@ func (d *door) run() {
 	}
 }
 
-// Write is redcon's flush at the end of a batch. redcon itself has nothing to
-// say, and an error would end its loop behind our back.
-func (d *door) Write(p []byte) (int, error) {
+// endBatch writes what there is to say, and gives its buffer back.
+func (d *door) endBatch() {
 	d.flush()
 	if d.out != nil {
 		d.out.b = d.dst
@@ -378,7 +396,6 @@ func (d *door) Write(p []byte) (int, error) {
 		}
 		d.out, d.dst = nil, nil
 	}
-	return len(p), nil
 }
 
 func (d *door) flush() {
@@ -399,10 +416,6 @@ func (d *door) panicked(v any) {
 	d.closing = true
 	d.stopReading()
 }
-
-// Close does nothing: the connection's own goroutine has closed it when it
-// told redcon so, and a listener that ends does not end its connections.
-func (d *door) Close() error { return nil }
 
 // Kill ends the connection from any goroutine, and waits for nothing.
 func (d *door) Kill() {
@@ -433,7 +446,7 @@ func (d *door) finish() {
 			d.conn.Close()
 		}()
 	}
-	d.srv.left()
+	d.srv.left(d)
 	if d.closing && !d.over.Load() {
 		d.output.finish()
 		if d.tls != nil {
@@ -475,14 +488,6 @@ func (d *door) linger() {
 		n += m
 	}
 }
-
-// The rest of net.Conn. redcon uses RemoteAddr only.
-
-func (d *door) RemoteAddr() net.Addr             { return d.sock.RemoteAddr() }
-func (d *door) LocalAddr() net.Addr              { return d.sock.LocalAddr() }
-func (d *door) SetDeadline(time.Time) error      { return nil }
-func (d *door) SetReadDeadline(time.Time) error  { return nil }
-func (d *door) SetWriteDeadline(time.Time) error { return nil }
 
 func (d *door) remote() string { return (*transport)(d).RemoteAddr() }
 

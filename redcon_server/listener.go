@@ -22,7 +22,7 @@ type listener struct {
 	err      error           // why it ended, if not by being closed; redcon's accepting goroutine's
 }
 
-// Accept returns a door, or net.ErrClosed: redcon takes any other error as a
+// Accept returns a lane for each connection that finds none free, or net.ErrClosed: redcon takes any other error as a
 // reason to try again at once. Errors like a lack of file descriptors pass, so
 // they are waited out.
 func (l *listener) Accept() (net.Conn, error) {
@@ -32,7 +32,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err == nil {
 			delay = 0
 			if d := l.s.admit(c, l); d != nil {
-				return d, nil
+				if lane := l.s.laneFor(d); lane != nil {
+					return lane, nil
+				}
 			}
 			continue
 		}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/bridge"
-	"github.com/tidwall/redcon"
 )
 
 // Options say where a Server listens and what it allows. The zero value is a
@@ -63,12 +62,13 @@ type Server struct {
 	log     *slog.Logger
 	limits  atomic.Pointer[Limits]
 
-	running  sync.WaitGroup // listeners' and connections' goroutines
+	running  sync.WaitGroup // listeners, lanes and connections
 	done     chan struct{}  // closed by Close
 	accepted atomic.Int64
 	rejected atomic.Int64
 	dialed   atomic.Int64
 	flusher  flusher
+	ticks    atomic.Int64 // that have been, from 1 on: see lanes
 
 	mu        sync.Mutex // guards following
 	closed    bool
@@ -77,6 +77,7 @@ type Server struct {
 	opened    []*listener // of the endpoints, in their order
 	doors     map[*door]bool
 	clients   int // doors without those that only finish
+	lanes     lanes
 }
 
 // New returns a server of db. It listens nowhere before ListenAndServe or
@@ -99,7 +100,9 @@ func newServer(newConn func(Transport) conn, o Options) *Server {
 		done:      make(chan struct{}),
 		listeners: make(map[*listener]bool),
 		doors:     make(map[*door]bool),
+		lanes:     lanes{served: make(map[*door]struct{})},
 	}
+	s.ticks.Store(1)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -227,11 +230,7 @@ func (s *Server) add(l *listener) bool {
 // net.ErrClosed. Connections outlive it.
 func (s *Server) accept(l *listener) error {
 	defer s.running.Done()
-	err := redcon.Serve(l, func(c redcon.Conn, _ redcon.Command) {
-		c.NetConn().(*door).run()
-	}, nil, func(redcon.Conn, error) {
-		s.running.Done() // the last thing a connection's goroutine does
-	})
+	err := s.serveLanes(l)
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
@@ -309,6 +308,7 @@ func (s *Server) Close() error {
 	for d := range s.doors {
 		d.Kill()
 	}
+	s.lanes.closeLocked()
 	s.mu.Unlock()
 	s.running.Wait()
 	return nil
@@ -382,10 +382,12 @@ func (s *Server) admit(c net.Conn, l *listener) *door {
 	return d
 }
 
-// left has a connection that is only finishing no longer count as a client.
-func (s *Server) left() {
+// left has a connection that is only finishing no longer count as a client, and never
+// come to rest.
+func (s *Server) left(d *door) {
 	s.mu.Lock()
 	s.clients--
+	delete(s.lanes.served, d)
 	s.mu.Unlock()
 }
 
