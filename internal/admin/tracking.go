@@ -76,7 +76,9 @@ type readers struct {
 	room int            // of many, before those gone are looked for
 }
 
-const fewReaders = 8
+// fewReaders is up to where a look through a list costs less than a map: it is what
+// most connection pools have.
+const fewReaders = 64
 
 // settle hears the journal if anybody tracks. The caller holds no lock. It reports
 // whether it has just begun.
@@ -190,14 +192,19 @@ func (r *readers) add(id int64, live map[int64]*Client) int {
 		if slices.Contains(r.few, id) {
 			return 0
 		}
-		if r.few = append(r.few, id); len(r.few) > fewReaders {
-			r.many, r.room = map[int64]bool{}, 4*fewReaders
-			for _, id := range r.few {
-				r.many[id] = true
-			}
-			r.few = nil
+		was := len(r.few)
+		if was == fewReaders {
+			r.few = slices.DeleteFunc(r.few, func(id int64) bool { return live[id] == nil })
 		}
-		return 1
+		if len(r.few) < fewReaders {
+			r.few = append(r.few, id)
+			return len(r.few) - was
+		}
+		r.many, r.room = map[int64]bool{}, 4*fewReaders
+		for _, id := range r.few {
+			r.many[id] = true
+		}
+		r.few = nil
 	}
 	was := len(r.many)
 	if r.many[id] = true; len(r.many) > r.room {
