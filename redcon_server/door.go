@@ -43,6 +43,7 @@ type door struct {
 	killed chan struct{}
 
 	closing  bool // write what there is, then end
+	left     bool // the larder connection has been closed
 	finished bool
 	gone     error // reading failed: the client is gone, or was silent too long
 	ready    atomic.Bool
@@ -386,8 +387,12 @@ func (d *door) run() {
 	}
 }
 
-// endBatch writes what there is to say, and gives its buffer back.
+// endBatch writes what there is to say, and gives its buffer back. When a client reads
+// the reply to its QUIT it is there no more for anybody else either.
 func (d *door) endBatch() {
+	if d.closing {
+		d.leave()
+	}
 	d.flush()
 	if d.out != nil {
 		d.out.b = d.dst
@@ -436,17 +441,7 @@ func (d *door) finish() {
 		return
 	}
 	d.finished = true
-	if d.conn != nil {
-		func() {
-			defer func() {
-				if v := recover(); v != nil {
-					d.panicked(v)
-				}
-			}()
-			d.conn.Close()
-		}()
-	}
-	d.srv.left(d)
+	d.leave()
 	if d.closing && !d.over.Load() {
 		d.output.finish()
 		if d.tls != nil {
@@ -468,6 +463,23 @@ func (d *door) finish() {
 	d.start, d.end = 0, 0
 	d.leaveRoom()
 	d.srv.forget(d)
+}
+
+// leave ends the larder connection, once.
+func (d *door) leave() {
+	if d.left {
+		return
+	}
+	d.left = true
+	defer d.srv.left(d)
+	if d.conn != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				d.panicked(v)
+			}
+		}()
+		d.conn.Close()
+	}
 }
 
 // linger lets the client read its last replies. Closing a socket on which

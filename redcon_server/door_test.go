@@ -456,6 +456,21 @@ func TestQuitFlushes(t *testing.T) {
 	}
 }
 
+// Who has read the reply to QUIT is there no more for anybody.
+func TestQuitLeaves(t *testing.T) {
+	s := start(t, newFakeDB(), Options{})
+	other := dial(t, s)
+	for range 200 {
+		c := dial(t, s)
+		c.do("SUBSCRIBE", "a")
+		expect(t, "QUIT", c.do("QUIT"), "OK")
+		expect(t, "PUBLISH behind it", other.do("PUBLISH", "a", "b"), "(integer) 0")
+		if n := s.Stats().Connected; n != 1 {
+			t.Errorf("%d clients are connected", n)
+		}
+	}
+}
+
 // The cost of redcon and the door is per batch: a longer one allocates no more.
 func TestAllocations(t *testing.T) {
 	s := start(t, newFakeDB(), Options{})
