@@ -10,13 +10,19 @@ import (
 )
 
 // rss is the resident memory of a process in bytes, 0 where there is no /proc.
-func rss(pid string) float64 {
+func rss(pid string) float64 { return memoryOf(pid, "VmRSS:") }
+
+// anonymous is what of it is not a file's: the pages of a program's own file, that come
+// in when its code first runs, are no matter of its data.
+func anonymous(pid string) float64 { return memoryOf(pid, "RssAnon:") }
+
+func memoryOf(pid, field string) float64 {
 	b, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if v, ok := strings.CutPrefix(line, field); ok {
 			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
 			return kb * 1024
 		}

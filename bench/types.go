@@ -99,38 +99,50 @@ func typeMemory(sc scale, w *report) error {
 	many := fillings[:4:4]
 	names := []string{"list", "hash", "set", "sorted set"}
 	n := sc.netKeys
-	w.para("Bytes a member (a hash for the small ones), of RSS, in a server with nothing else; and by MEMORY USAGE. %s members, or hashes of 5 fields.", count(n))
+	w.para("Bytes a member (a hash for the small ones), of RSS without the pages of the program's file, in a server with nothing else; and by MEMORY USAGE. %s members, or hashes of 5 fields.", count(n))
 	var rows [][]string
-	measure := func(name string, fill func(c *client) error, key string) error {
+	var grown, usage [2][]float64
+	once := func(fill func(c *client) error, key string) error {
 		c, ok, stop, err := startContest(sc, w, "memory of data types")
 		defer stop()
 		if !ok {
 			return err
 		}
-		var grown, usage []float64
-		for _, s := range c.servers[:2] {
+		for i, s := range c.servers[:2] {
 			pid := strconv.Itoa(s.pid())
-			before := rss(pid)
+			before := anonymous(pid)
 			conn, err := s.dial()
 			if err != nil {
 				return err
 			}
+			defer conn.Close()
 			if err := fill(conn); err != nil {
 				return err
 			}
-			grown = append(grown, (rss(pid)-before)/float64(n))
+			grown[i] = append(grown[i], (anonymous(pid)-before)/float64(n))
 			if key != "" {
 				bytes, err := conn.number("MEMORY", "USAGE", key, "SAMPLES", "0")
 				if err != nil {
 					return err
 				}
-				usage = append(usage, float64(bytes)/float64(n))
+				usage[i] = append(usage[i], float64(bytes)/float64(n))
 			}
-			conn.Close()
 		}
-		row := []string{name, fmt.Sprintf("%.1f", grown[0]), bar(grown[1], grown[0], "%.1f"), "", ""}
+		return nil
+	}
+	measure := func(name string, fill func(c *client) error, key string) error {
+		grown, usage = [2][]float64{}, [2][]float64{}
+		for range sc.rounds {
+			if err := once(fill, key); err != nil {
+				return err
+			}
+		}
+		if grown[0] == nil { // there is no redis-server, as was said
+			return nil
+		}
+		row := []string{name, fmt.Sprintf("%.1f", median(grown[0])), bar(median(grown[1]), median(grown[0]), "%.1f"), "", ""}
 		if key != "" {
-			row[3], row[4] = fmt.Sprintf("%.1f", usage[0]), bar(usage[1], usage[0], "%.1f")
+			row[3], row[4] = fmt.Sprintf("%.1f", median(usage[0])), bar(median(usage[1]), median(usage[0]), "%.1f")
 		}
 		rows = append(rows, row)
 		return nil

@@ -45,7 +45,7 @@ func (l *lane) Read(p []byte) (int, error) {
 			return copy(p, token), nil
 		case isSilent:
 			l.srv.unserve(l.door)
-			go l.door.rest()
+			go l.srv.rest(l.door)
 		case hasEnded:
 			l.srv.running.Done()
 		}
@@ -128,14 +128,14 @@ func (s *Server) unserve(d *door) {
 	s.mu.Unlock()
 }
 
-// rest waits until the client says something, and takes a lane then. A client that is
-// gone needs none.
-func (d *door) rest() {
-	if d.wait() && d.srv.resume(d) {
+// rest waits until a client says something, and gives its door a lane then. A client that
+// is gone needs none.
+func (s *Server) rest(d *door) {
+	if d.wait() && s.resume(d) {
 		return
 	}
 	d.finish()
-	d.srv.running.Done()
+	s.running.Done()
 }
 
 // wait waits until the client has said something; false says that it never will.

@@ -50,3 +50,20 @@ func TestAppendNodes(t *testing.T) {
 		l.verify(t, append(want[:len(want):len(want)], "more", "and more"))
 	}
 }
+
+// What has more elements than a node counts becomes several.
+func TestAppendCut(t *testing.T) {
+	for count := 1; count < 12; count++ {
+		l, lp := New(-2, 0), listpack.New(0)
+		var want []string
+		for i := range count {
+			want = append(want, fmt.Sprint("element ", i))
+			lp = listpack.Append(lp, want[i])
+		}
+		l.appendListpack(lp, 3)
+		l.verify(t, want)
+		if n := (count + 2) / 3; l.NumNodes() != n {
+			t.Errorf("%d elements in %d nodes, want %d", count, l.NumNodes(), n)
+		}
+	}
+}

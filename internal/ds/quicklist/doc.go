@@ -10,11 +10,13 @@
 //	         elements, or, negative, -1 to -5 for 4 KB to 64 KB
 //	depth    how many nodes at either end are never compressed; 0: none ever is
 //	packed   compressed by LZF
-//	page     a page of the tree, with up to 32 slots
-//	slot     a node, or a page below, and how many elements and nodes that has
+//	page     a page of the tree: a leaf with up to 63 nodes, or up to 31 slots
+//	slot     a page below, and how many elements and nodes that has
 //	index    an element's place among all, from 0
 //	ordinal  a node's place among all, from 0
-//	owner    the list that may change a page or a node in place
+//	owner    the list that may change a page in place, and its nodes
+//	shared   of a node: another page has its buffer, too, which nobody changes then
+//	slab     what the buffers of a long list's nodes are cut from
 //	room     the bytes of a node's buffer in front of its listpack and behind it
 //
 // # Operations
@@ -43,8 +45,9 @@
 //
 // # Invariants
 //
-// Pages and nodes are changed only by their owner. Clone gives up ownership on both
-// sides: each takes a new token, and so owns nothing, before its next change.
+// Pages are changed only by their owner, and buffers only by a page that has them
+// alone. Clone gives up ownership on both sides: each takes a new token, and so owns
+// nothing, before its next change; the copy of a page marks its nodes shared.
 //
 // No node and no page is empty, except the page of an empty list. A slot's counts
 // are the sums of what is below it.

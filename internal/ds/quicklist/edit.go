@@ -11,13 +11,13 @@ func (l *List) Insert(i int, behind bool, s string, large int) {
 	l.own()
 	c, within := l.seekElem(i)
 	n := c.node()
-	edge := !n.plain && !behind && within == 0 || behind && within == int(n.count)-1 || n.plain
+	edge := !n.plain() && !behind && within == 0 || behind && within == n.count()-1 || n.plain()
 	if len(s) < large && l.fits(n, len(s)) {
 		n = l.edit(&c)
 		if behind {
 			within++
 		}
-		l.insert(n, seek(n.lp(), int(n.count), within), s)
+		l.insert(n, seek(n.lp(), n.count(), within), s)
 		l.done(&c, n, 1)
 		return
 	}
@@ -36,7 +36,7 @@ func (l *List) Insert(i int, behind bool, s string, large int) {
 		}
 	}
 	if edge {
-		l.link(&c, l.newNode(s, len(s) >= large), behind)
+		l.link(&c, newNode(s, len(s) >= large), behind)
 		return
 	}
 	k := c.k
@@ -46,7 +46,7 @@ func (l *List) Insert(i int, behind bool, s string, large int) {
 			k++
 		}
 		c = l.seekNode(k)
-		l.link(&c, l.newNode(s, true), behind)
+		l.link(&c, newNode(s, true), behind)
 		return
 	}
 	// The smaller part goes to a node of its own, with the new element.
@@ -78,14 +78,14 @@ func (l *List) split(k, within int, behind bool) {
 	c := l.seekNode(k)
 	n := l.edit(&c)
 	lp := n.lp()
-	p := seek(lp, int(n.count), within)
+	p := seek(lp, n.count(), within)
 	back := append(make([]byte, header, header+len(lp)-p), lp[p:]...)
-	gone := int(n.count) - within
+	gone := n.count() - within
 	n.cut(p, len(lp)-1, gone)
 	n.trim()
 	l.done(&c, n, -gone)
 	c = l.seekNode(k)
-	l.link(&c, &node{owner: l.owner, buf: back, count: uint32(gone)}, true)
+	l.link(&c, node{buf: back, tag: uint32(gone)}, true)
 }
 
 // at is the node of an ordinal, nil where there is none.
@@ -105,16 +105,16 @@ const mergeSaves = 11
 // whether it did.
 func (l *List) merge(k int) bool {
 	a, b := l.at(k), l.at(k+1)
-	if a == nil || b == nil || a.plain || b.plain || !l.within(a.size()+b.size()-mergeSaves, int(a.count+b.count)) {
+	if a == nil || b == nil || a.plain() || b.plain() || !l.within(a.size()+b.size()-mergeSaves, a.count()+b.count()) {
 		return false
 	}
-	more := b.unpacked()[header:]
+	more, count := b.unpacked()[header:], b.count()
 	c := l.seekNode(k)
 	n := l.edit(&c)
 	l.roomBehind(n, len(more)-1)
 	n.buf = append(n.buf[:len(n.buf)-1], more...)
-	n.count += b.count
-	l.done(&c, n, int(b.count))
+	n.more(count)
+	l.done(&c, n, count)
 	c = l.seekNode(k + 1)
 	l.unlink(&c)
 	return true
@@ -138,12 +138,12 @@ func (l *List) Set(i int, s string, large int) {
 	l.own()
 	c, within := l.seekElem(i)
 	n := c.node()
-	if n.plain || len(s) >= large || !listpack.Fits(n.size(), len(s)) {
+	if n.plain() || len(s) >= large || !listpack.Fits(n.size(), len(s)) {
 		l.setApart(i, s, large)
 		return
 	}
 	n = l.edit(&c)
-	l.replace(n, seek(n.lp(), int(n.count), within), s)
+	l.replace(n, seek(n.lp(), n.count(), within), s)
 	l.done(&c, n, 0)
 }
 
@@ -152,25 +152,25 @@ func (l *List) Set(i int, s string, large int) {
 func (l *List) setApart(i int, s string, large int) {
 	c, within := l.seekElem(i)
 	k, n := c.k, c.node()
-	if n.plain && len(s) < large {
+	if n.plain() && len(s) < large {
 		l.Insert(i, true, s, large)
 		l.Delete(i, 1)
 		return
 	}
-	made := l.newNode(s, len(s) >= large)
-	if n.count == 1 {
+	made := newNode(s, len(s) >= large)
+	if n.count() == 1 {
 		l.link(&c, made, true)
 		old := l.seekNode(k)
 		l.unlink(&old)
 		return
 	}
-	if within < int(n.count)-1 {
+	if within < n.count()-1 {
 		l.split(k, within, true)
 	}
 	at := l.seekNode(k)
 	l.link(&at, made, true)
 	at = l.seekNode(k)
-	if at.node().count == 1 {
+	if at.node().count() == 1 {
 		l.unlink(&at)
 		return
 	}
@@ -189,16 +189,16 @@ func (l *List) Delete(i, n int) {
 	for n > 0 {
 		c, within := l.seekElem(i)
 		nd := c.node()
-		k := min(n, int(nd.count)-within)
+		k := min(n, nd.count()-within)
 		n -= k
-		if k == int(nd.count) {
+		if k == nd.count() {
 			l.unlink(&c)
 			continue
 		}
 		nd = l.edit(&c)
 		lp := nd.lp()
-		p := seek(lp, int(nd.count), within)
-		nd.cut(p, seek(lp, int(nd.count), within+k), k)
+		p := seek(lp, nd.count(), within)
+		nd.cut(p, seek(lp, nd.count(), within+k), k)
 		if within > 0 || l.inner(c.k) {
 			nd.trim()
 		}
@@ -245,7 +245,7 @@ func (l *List) Remove(s string, max int, back bool) (removed int) {
 			continue
 		}
 		removed += len(hits)
-		if len(hits) == int(n.count) {
+		if len(hits) == n.count() {
 			if l.unlink(&c); !back {
 				k--
 			}
@@ -261,7 +261,7 @@ func (l *List) Remove(s string, max int, back bool) (removed int) {
 
 // find returns the offsets, ascending, of up to max elements that are x.
 func (n *node) find(b []byte, x *Needle, max int, back bool) (hits []int) {
-	if n.plain {
+	if n.plain() {
 		if string(b) == x.s {
 			hits = []int{0}
 		}
@@ -288,6 +288,6 @@ func (n *node) cutAll(hits []int) {
 		}
 		to += copy(lp[to:], lp[from:end])
 	}
-	n.buf = n.buf[:int(n.off)+to]
-	n.count -= uint32(len(hits))
+	n.buf = n.buf[:int(n.at)+to]
+	n.more(-len(hits))
 }

@@ -279,8 +279,8 @@ func FuzzModel(f *testing.F) {
 // TestTall grows a tree of several levels, in the middle and at the ends, and takes it
 // down again.
 func TestTall(t *testing.T) {
-	for _, depth := range []int64{0, 2} {
-		w := newWorld(t, 1, depth, 1<<30)
+	for _, set := range []struct{ fill, depth int64 }{{1, 0}, {1, 2}, {3, 0}} {
+		w := newWorld(t, set.fill, set.depth, 1<<30)
 		r := rand.New(rand.NewPCG(9, 9))
 		for i := range 2600 {
 			switch s := fmt.Sprint("element ", i); {
@@ -296,12 +296,22 @@ func TestTall(t *testing.T) {
 			w.delete(r.IntN(len(w.want)), 1)
 		}
 		w.checkAll()
+		for !w.l.root.leaf { // a page loses its nodes, and is joined with one that is still the clone's
+			w.clone(true)
+			at := w.l.root.slots[0].elems
+			w.delete(at, min(len(w.want)-at, 10))
+			for i := range min(len(w.want)-at-1, 60) {
+				w.delete(at, 1)
+				w.set(at+r.IntN(len(w.want)-at), fmt.Sprint("another ", i))
+			}
+			w.checkAll()
+		}
 		for len(w.want) > 0 {
 			if w.pop(r.IntN(3) > 0); len(w.want)%500 == 0 {
 				w.checkAll()
 			}
 		}
-		if w.l.Size() > listBytes+pageBytes+(maxSlots+1)*slotBytes {
+		if w.l.Size() > listBytes+pageBytes+(maxNodes+1)*nodeBytes+cap(w.l.spare) {
 			t.Errorf("the empty list has %d bytes", w.l.Size())
 		}
 	}
@@ -325,6 +335,37 @@ func TestQueue(t *testing.T) {
 			t.Errorf("fill %d: a queue of 100 took %d bytes", fill, most)
 		}
 	}
+}
+
+// A list that is long enough for slabs, and its clones, do not write into each other's
+// buffers.
+func TestSlabs(t *testing.T) {
+	w := newWorld(t, -2, 0, 1<<30)
+	r := rand.New(rand.NewPCG(5, 5))
+	some := func(i int) string { return strings.Repeat(fmt.Sprint(i, "/"), 100+r.IntN(600)) }
+	for i := range 30 * slabFrom {
+		w.push(i%3 == 0, some(i))
+	}
+	if w.l.NumNodes() < slabFrom || w.l.slab == nil {
+		t.Fatalf("%d nodes, and no slab", w.l.NumNodes())
+	}
+	w.checkAll()
+	for i := range 600 {
+		switch r.IntN(8) {
+		case 0:
+			w.pop(r.IntN(2) == 0)
+		case 1:
+			w.insert(r.IntN(len(w.want)), r.IntN(2) == 0, some(i))
+		case 2:
+			w.set(r.IntN(len(w.want)), some(i))
+		default:
+			w.push(r.IntN(2) == 0, some(i))
+		}
+		if i%100 == 50 {
+			w.clone(r.IntN(2) == 0)
+		}
+	}
+	w.checkAll()
 }
 
 func TestFromListpack(t *testing.T) {
@@ -392,6 +433,11 @@ func TestCloneCost(t *testing.T) {
 		if n := testing.AllocsPerRun(50, func() { change(w.l.Clone()) }); n > 20 {
 			t.Errorf("a change after a Clone allocates %v times", n)
 		}
+	}
+	c := w.l.Clone()
+	c.Set(150_000, "x", w.large)
+	if n := testing.AllocsPerRun(50, func() { c.Set(150_000, "y", w.large) }); n > 0 {
+		t.Errorf("changes after the first one allocate %v times", n)
 	}
 }
 

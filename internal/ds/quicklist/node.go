@@ -11,47 +11,56 @@ import (
 // own.
 type token struct{ _ byte }
 
-// node is a run of elements. It is no longer changed once it has another owner than
-// the list.
+// node is a run of elements. It lies in its page, 32 bytes as a node of Redis's. Its
+// buffer is no longer changed once another page has it, too.
 type node struct {
-	owner *token
-	buf   []byte // room, the listpack; or the one element of a plain node; packed or not
-	off   uint32 // where the listpack begins
-	raw   uint32 // the length of a packed node when it is not packed; else 0
-	count uint32
-	plain bool
+	buf []byte // room, the listpack; or the one element of a plain node; packed or not
+	at  uint32 // where the listpack begins; the length of a packed node when it is not
+	tag uint32 // the number of elements, and the flags
 }
 
 const (
+	plainFlag = 1 << (31 - iota)
+	packedFlag
+	sharedFlag // the buffer is another page's, too
+	maxCount   = sharedFlag - 1
+)
+
+const (
 	header    = listpack.HeaderSize
-	nodeBytes = int(unsafe.Sizeof(node{})+15) &^ 15 // as it is allocated
-	noBytes   = header + 1                          // of a listpack without elements
+	nodeBytes = int(unsafe.Sizeof(node{}))
+	noBytes   = header + 1 // of a listpack without elements
 
 	minPack = 48 // bytes of a node worth packing
 	minSave = 8  // bytes that packing must save, and one more
 )
 
+func (n *node) count() int     { return int(n.tag & maxCount) }
+func (n *node) plain() bool    { return n.tag&plainFlag != 0 }
+func (n *node) isPacked() bool { return n.tag&packedFlag != 0 }
+func (n *node) shared() bool   { return n.tag&sharedFlag != 0 }
+
+// more counts k elements more, or fewer.
+func (n *node) more(k int) { n.tag += uint32(k) }
+
 // size is the length of the listpack, or of the plain element.
 func (n *node) size() int {
-	if n.raw != 0 {
-		return int(n.raw)
+	if n.isPacked() {
+		return int(n.at)
 	}
-	return len(n.buf) - int(n.off)
+	return len(n.buf) - int(n.at)
 }
 
 // lp is the listpack of a node that is not packed, with a header that says nothing.
-func (n *node) lp() []byte { return n.buf[n.off:] }
-
-// bytes is the memory of the node.
-func (n *node) bytes() int { return nodeBytes + cap(n.buf) }
+func (n *node) lp() []byte { return n.buf[n.at:] }
 
 // fits reports whether Redis would add an element of size bytes to the node. It
 // takes 8 for what an element costs beside its bytes.
 func (l *List) fits(n *node, size int) bool {
-	if n == nil || n.plain {
+	if n == nil || n.plain() {
 		return false
 	}
-	return l.within(n.size()+size+8, int(n.count)+1)
+	return l.within(n.size()+size+8, n.count()+1)
 }
 
 // within reports whether a node may have that many bytes and elements.
@@ -83,15 +92,15 @@ func (l *List) target() int {
 }
 
 // newNode returns a node with one element.
-func (l *List) newNode(s string, plain bool) *node {
+func newNode(s string, plain bool) node {
 	if plain {
-		return &node{owner: l.owner, buf: []byte(s), count: 1, plain: true}
+		return node{buf: []byte(s), tag: plainFlag | 1}
 	}
 	e := listpack.Encode(s)
 	lp := make([]byte, noBytes+e.Size())
 	e.Put(lp[header:])
 	lp[len(lp)-1] = 0xFF
-	return &node{owner: l.owner, buf: lp, count: 1}
+	return node{buf: lp, tag: 1}
 }
 
 // endNode returns a node with one element, to be linked at an end of the list beyond
@@ -99,19 +108,19 @@ func (l *List) newNode(s string, plain bool) *node {
 // once: a buffer that doubles leaves as much garbage as it holds in the end. Where an
 // end moves to and fro over the border of a node, the buffer of the one that went
 // serves the next.
-func (l *List) endNode(s string, front bool, size int) *node {
+func (l *List) endNode(s string, front bool, size int) node {
 	e := listpack.Encode(s)
 	total := noBytes + e.Size()
 	room := max(min(size+size/16, l.target()), total)
 	buf := l.spare
 	if cap(buf) < room {
-		buf = make([]byte, 0, room)
+		buf = l.buffer(room)
 	}
 	l.spare = nil
-	n := &node{owner: l.owner, count: 1}
+	n := node{tag: 1}
 	if front {
 		n.buf = buf[:cap(buf)]
-		n.off = uint32(cap(buf) - total)
+		n.at = uint32(cap(buf) - total)
 	} else {
 		n.buf = buf[:total]
 	}
@@ -119,6 +128,28 @@ func (l *List) endNode(s string, front bool, size int) *node {
 	e.Put(lp[header:])
 	lp[total-1] = 0xFF
 	return n
+}
+
+// Long lists have the buffers of their end nodes cut from slabs, eight at a time: Go's
+// heap takes 160 bytes beside each piece of 8 KB, and as much beside one of 64 KB. The
+// ends of a list come and go in order, so that a slab goes when its last node does.
+const (
+	slabBytes = 64 << 10
+	slabFrom  = 64 // nodes, of half a megabyte
+)
+
+// buffer returns an empty buffer of that capacity. What is left of a slab is not
+// counted: nobody has touched it.
+func (l *List) buffer(room int) []byte {
+	if l.nodes < slabFrom || room < slabBytes/16 || room > slabBytes/4 {
+		return make([]byte, 0, room)
+	}
+	if cap(l.slab) < room {
+		l.slab = make([]byte, 0, slabBytes)
+	}
+	buf := l.slab[:0:room]
+	l.slab = l.slab[room:room]
+	return buf
 }
 
 // roomFor returns the length of a buffer for total bytes that is likely to be added
@@ -133,17 +164,17 @@ func (l *List) roomFor(total int) int {
 // putFront adds an element to an owned node that is not packed.
 func (l *List) putFront(n *node, e *listpack.Element) {
 	size := e.Size()
-	if int(n.off) < size {
+	if int(n.at) < size {
 		lp := n.lp()
 		total := l.roomFor(len(lp) + size)
 		buf := make([]byte, total)
-		n.off = uint32(total - len(lp))
-		copy(buf[n.off:], lp)
+		n.at = uint32(total - len(lp))
+		copy(buf[n.at:], lp)
 		n.buf = buf
 	}
-	n.off -= uint32(size)
-	e.Put(n.buf[int(n.off)+header:])
-	n.count++
+	n.at -= uint32(size)
+	e.Put(n.buf[int(n.at)+header:])
+	n.more(1)
 }
 
 // putBack adds an element to an owned node that is not packed.
@@ -154,7 +185,7 @@ func (l *List) putBack(n *node, e *listpack.Element) {
 	n.buf = n.buf[:end+size+1]
 	e.Put(n.buf[end:])
 	n.buf[end+size] = 0xFF
-	n.count++
+	n.more(1)
 }
 
 // roomBehind sees to it that size bytes can be added to the listpack in place.
@@ -163,12 +194,12 @@ func (l *List) roomBehind(n *node, size int) {
 		return
 	}
 	lp := n.lp()
-	if front := int(n.off); front >= size && front >= len(lp)/2 { // it was taken from the front
+	if front := int(n.at); front >= size && front >= len(lp)/2 { // it was taken from the front
 		n.buf = n.buf[:copy(n.buf, lp)]
 	} else {
 		n.buf = append(make([]byte, 0, l.roomFor(len(lp)+size)), lp...)
 	}
-	n.off = 0
+	n.at = 0
 }
 
 // insert adds an element before the one at offset p of the listpack.
@@ -186,7 +217,7 @@ func (l *List) insert(n *node, p int, s string) {
 		n.buf = n.buf[:len(n.buf)+size]
 		copy(n.lp()[p+size:], lp[p:])
 		e.Put(n.lp()[p:])
-		n.count++
+		n.more(1)
 	}
 }
 
@@ -210,9 +241,9 @@ func (l *List) replace(n *node, p int, s string) {
 // cut removes k elements, which lie between two offsets of the listpack. Those at the
 // front are left where they are.
 func (n *node) cut(p, q, k int) {
-	n.count -= uint32(k)
+	n.more(-k)
 	if p == header {
-		n.off += uint32(q - p)
+		n.at += uint32(q - p)
 		return
 	}
 	lp := n.lp()
@@ -223,7 +254,7 @@ func (n *node) cut(p, q, k int) {
 func (n *node) trim() {
 	lp := n.lp()
 	if cap(n.buf)-len(lp) > 32+len(lp)/8 {
-		n.buf, n.off = append(make([]byte, 0, len(lp)), lp...), 0
+		n.buf, n.at = append(make([]byte, 0, len(lp)), lp...), 0
 	}
 }
 
@@ -247,10 +278,10 @@ func seek(lp []byte, count, i int) int {
 // unpacked returns the bytes of a node, which are new ones where it is packed. It
 // changes nothing: others may be reading the node.
 func (n *node) unpacked() []byte {
-	if n.raw == 0 {
+	if !n.isPacked() {
 		return n.lp()
 	}
-	b := make([]byte, n.raw)
+	b := make([]byte, n.at)
 	if !lzf.Decode(b, n.buf) {
 		panic("quicklist: a packed node is damaged")
 	}
@@ -259,29 +290,29 @@ func (n *node) unpacked() []byte {
 
 // unpack makes an owned node one that is not packed.
 func (n *node) unpack() {
-	if n.raw != 0 {
-		n.buf, n.off, n.raw = n.unpacked(), 0, 0
+	if n.isPacked() {
+		n.buf, n.at, n.tag = n.unpacked(), 0, n.tag&^packedFlag
 	}
 }
 
 // packed returns the node packed; ok is false where that does not pay.
-func (n *node) packed() (p *node, ok bool) {
+func (n *node) packed() (p node, ok bool) {
 	size := n.size()
-	if n.raw != 0 || size < minPack || uint64(size) > maxPack {
-		return nil, false
+	if n.isPacked() || size < minPack || uint64(size) > maxPack {
+		return node{}, false
 	}
 	b := n.lp()
-	if !n.plain {
+	if !n.plain() {
 		// The header may be written only by the owner.
 		b = append(make([]byte, 0, size), b...)
-		listpack.Seal(b, int(n.count))
+		listpack.Seal(b, n.count())
 	}
 	lz, ok := lzf.Append(make([]byte, 0, size), b, size-minSave-1)
 	if !ok {
-		return nil, false
+		return node{}, false
 	}
 	lz = append(make([]byte, 0, len(lz)), lz...)
-	return &node{owner: n.owner, buf: lz, raw: uint32(size), count: n.count, plain: n.plain}, true
+	return node{buf: lz, at: uint32(size), tag: n.tag&^sharedFlag | packedFlag}, true
 }
 
 // maxPack is the longest node that can be packed: what is longer has no length in

@@ -19,6 +19,7 @@ const (
 type List struct {
 	shared atomic.Bool // with a clone: nothing is ours until own
 	spare  []byte      // the buffer of the last end node that went; see endNode
+	slab   []byte      // what is left of the last slab; see buffer
 	state
 }
 
@@ -40,7 +41,8 @@ func Fill(n int64) int { return int(min(max(n, minFill), maxFill)) }
 // New returns an empty list of that fill and depth.
 func New(fill, depth int64) *List {
 	l := &List{state: state{owner: new(token), fill: Fill(fill), depth: int(min(max(depth, 0), maxDepth))}}
-	l.root = l.newPage(true, 0)
+	l.root = &page{owner: l.owner, leaf: true}
+	l.bytes = l.root.bytes()
 	return l
 }
 
@@ -52,7 +54,7 @@ func FromListpack(lp []byte, fill, depth int64) *List {
 		return l
 	}
 	buf := append(make([]byte, 0, l.roomFor(len(lp))), lp...)
-	l.linkFirst(&node{buf: buf, count: uint32(listpack.Len(lp))})
+	l.linkFirst(node{buf: buf, tag: uint32(listpack.Len(lp))})
 	return l
 }
 
@@ -93,21 +95,17 @@ func (l *List) Depth() int { return l.depth }
 // bytes until done.
 func (l *List) edit(c *cursor) *node {
 	l.ownPath(c)
-	return l.editSlot(c.slot())
+	return l.editNode(c.node())
 }
 
-// editSlot is edit for a slot of a page that is owned.
-func (l *List) editSlot(s *slot) *node {
-	n := s.node
-	l.bytes -= n.bytes()
-	if n.owner != l.owner {
-		own := *n
-		own.owner = l.owner
-		if n.raw == 0 {
-			own.buf, own.off = append(make([]byte, 0, l.roomFor(n.size())), n.lp()...), 0
+// editNode is edit for a node in a page that is owned.
+func (l *List) editNode(n *node) *node {
+	l.bytes -= cap(n.buf)
+	if n.shared() {
+		n.tag &^= sharedFlag
+		if !n.isPacked() {
+			n.buf, n.at = append(make([]byte, 0, l.roomFor(n.size())), n.lp()...), 0
 		}
-		n = &own
-		s.node = n
 	}
 	n.unpack()
 	return n
@@ -120,24 +118,26 @@ func (l *List) editEnd(front bool, more int) *node {
 	l.len += more
 	l.root = l.ownPage(l.root)
 	for p := l.root; ; {
-		s := &p.slots[0]
-		if !front {
-			s = &p.slots[len(p.slots)-1]
-		}
-		s.elems += more
+		i := p.end(front)
 		if p.leaf {
-			return l.editSlot(s)
+			return l.editNode(&p.nodes[i])
 		}
+		s := &p.slots[i]
+		s.elems += more
 		s.page = l.ownPage(s.page)
 		p = s.page
 	}
 }
 
+// owns reports whether the buffer of the node at c may be changed as it is.
+func (l *List) owns(c *cursor) bool {
+	return c.path[c.height-1].p.owner == l.owner && !c.node().shared()
+}
+
 // done ends what edit began, by which the node got more elements, or fewer.
 func (l *List) done(c *cursor, n *node, more int) {
-	l.bytes += n.bytes()
+	l.bytes += cap(n.buf)
 	if more != 0 {
-		c.slot().elems += more
 		c.adjust(more, 0)
 		l.len += more
 	}
@@ -157,9 +157,8 @@ func (l *List) pack(c *cursor) {
 		return
 	}
 	l.ownPath(c)
-	l.bytes += p.bytes() - c.node().bytes()
-	p.owner = l.owner
-	c.slot().node = p
+	l.bytes += cap(p.buf) - cap(c.node().buf)
+	*c.node() = p
 }
 
 // settle packs and unpacks what has moved over the borders of depth, after one node
@@ -181,7 +180,7 @@ func (l *List) settleNode(k int) {
 	switch n := c.node(); {
 	case l.inner(k):
 		l.pack(&c)
-	case n.raw != 0:
+	case n.isPacked():
 		l.done(&c, l.edit(&c), 0)
 	}
 }
@@ -192,18 +191,18 @@ func (l *List) Push(front bool, s string, large int) {
 	l.own()
 	n := l.end(front)
 	if n == nil {
-		l.linkFirst(l.newNode(s, len(s) >= large))
+		l.linkFirst(newNode(s, len(s) >= large))
 		return
 	}
 	if len(s) >= large || !l.fits(n, len(s)) {
 		c := l.outer(front)
-		if n.owner == l.owner && n.raw == 0 && !n.plain {
-			l.bytes -= n.bytes()
+		if l.owns(&c) && !n.isPacked() && !n.plain() {
+			l.bytes -= cap(n.buf)
 			n.trim()
-			l.bytes += n.bytes()
+			l.bytes += cap(n.buf)
 		}
-		if len(s) >= large || n.plain {
-			l.link(&c, l.newNode(s, len(s) >= large), !front)
+		if len(s) >= large || n.plain() {
+			l.link(&c, newNode(s, len(s) >= large), !front)
 		} else {
 			l.link(&c, l.endNode(s, front, n.size()), !front)
 		}
@@ -216,7 +215,7 @@ func (l *List) Push(front bool, s string, large int) {
 	} else {
 		l.putBack(n, &e)
 	}
-	l.bytes += n.bytes()
+	l.bytes += cap(n.buf)
 }
 
 // outer finds the first node, or the last.
@@ -233,7 +232,7 @@ func (l *List) outer(front bool) cursor {
 func (l *List) Peek(front bool) listpack.Value {
 	n := l.end(front)
 	switch {
-	case n.plain:
+	case n.plain():
 		return listpack.StringValue(n.unpacked())
 	case front:
 		return listpack.Get(n.lp(), header)
@@ -245,10 +244,14 @@ func (l *List) Peek(front bool) listpack.Value {
 // Pop removes the first element, or the last, of a list that is not empty.
 func (l *List) Pop(front bool) {
 	l.own()
-	if n := l.end(front); n.count == 1 {
+	if n := l.end(front); n.count() == 1 {
 		c := l.outer(front)
-		if l.unlink(&c); n.owner == l.owner && n.raw == 0 && !n.plain {
-			l.spare = n.buf[:0]
+		var spare []byte
+		if l.owns(&c) && !n.isPacked() && !n.plain() {
+			spare = n.buf[:0]
+		}
+		if l.unlink(&c); spare != nil {
+			l.spare = spare
 		}
 		return
 	}
@@ -259,16 +262,16 @@ func (l *List) Pop(front bool) {
 	} else {
 		n.cut(listpack.Prev(lp, len(lp)-1), len(lp)-1, 1)
 	}
-	l.bytes += n.bytes()
+	l.bytes += cap(n.buf)
 }
 
 // value is the element of a node at an index within it.
 func (n *node) value(i int) listpack.Value {
 	b := n.unpacked()
-	if n.plain {
+	if n.plain() {
 		return listpack.StringValue(b)
 	}
-	return listpack.Get(b, seek(b, int(n.count), i))
+	return listpack.Get(b, seek(b, n.count(), i))
 }
 
 // At returns the element with an index, from 0 to Len-1. It borrows from the list.
@@ -288,13 +291,13 @@ func (l *List) Range(from int) iter.Seq2[int, listpack.Value] {
 		for c, within := l.seekElem(from); ; within = 0 {
 			n := c.node()
 			b := n.unpacked()
-			if n.plain {
+			if n.plain() {
 				if !yield(i, listpack.StringValue(b)) {
 					return
 				}
 				i++
 			} else {
-				for p, end := seek(b, int(n.count), within), len(b)-1; p < end; i++ {
+				for p, end := seek(b, n.count(), within), len(b)-1; p < end; i++ {
 					var v listpack.Value
 					if v, p = listpack.Read(b, p); !yield(i, v) {
 						return
@@ -318,13 +321,13 @@ func (l *List) Reverse(from int) iter.Seq2[int, listpack.Value] {
 		for i := from; ; {
 			n := c.node()
 			b := n.unpacked()
-			if n.plain {
+			if n.plain() {
 				if !yield(i, listpack.StringValue(b)) {
 					return
 				}
 				i--
 			} else {
-				for p := seek(b, int(n.count), within); p != 0; i-- {
+				for p := seek(b, n.count(), within); p != 0; i-- {
 					if !yield(i, listpack.Get(b, p)) {
 						return
 					}
@@ -334,7 +337,7 @@ func (l *List) Reverse(from int) iter.Seq2[int, listpack.Value] {
 			if !c.prev() {
 				return
 			}
-			within = int(c.node().count) - 1
+			within = c.node().count() - 1
 		}
 	}
 }
@@ -343,23 +346,23 @@ func (l *List) Reverse(from int) iter.Seq2[int, listpack.Value] {
 type Node struct{ n *node }
 
 // Len is the number of elements.
-func (n Node) Len() int { return int(n.n.count) }
+func (n Node) Len() int { return n.n.count() }
 
 // Size is the length of the node's listpack, or of its element, when it is not
 // packed.
 func (n Node) Size() int { return n.n.size() }
 
 // Plain reports whether the node is one element and no listpack.
-func (n Node) Plain() bool { return n.n.plain }
+func (n Node) Plain() bool { return n.n.plain() }
 
 // Packed reports whether the node is packed.
-func (n Node) Packed() bool { return n.n.raw != 0 }
+func (n Node) Packed() bool { return n.n.isPacked() }
 
 // Append appends the node's listpack, or its element, to dst.
 func (n Node) Append(dst []byte) []byte {
 	from := len(dst)
-	if dst = append(dst, n.n.unpacked()...); !n.n.plain {
-		listpack.Seal(dst[from:], int(n.n.count))
+	if dst = append(dst, n.n.unpacked()...); !n.n.plain() {
+		listpack.Seal(dst[from:], n.n.count())
 	}
 	return dst
 }

@@ -17,19 +17,19 @@ func (l *List) verify(t testing.TB, want []string) {
 	bytes := 0
 	var walk func(p *page, depth int) (s slot, height int)
 	walk = func(p *page, depth int) (sum slot, height int) {
-		bytes += pageBytes + cap(p.slots)*slotBytes
-		if len(p.slots) > maxSlots || len(p.slots) == 0 && (depth > 0 || l.nodes > 0) {
-			t.Fatalf("a page has %d slots", len(p.slots))
+		bytes += p.bytes()
+		if p.len() > p.most() || p.len() == 0 && (depth > 0 || l.nodes > 0) || p.leaf && p.slots != nil || !p.leaf && p.nodes != nil {
+			t.Fatalf("a page has %d nodes and %d slots", len(p.nodes), len(p.slots))
 		}
+		for i := range p.nodes {
+			n := &p.nodes[i]
+			n.verify(t)
+			sum.elems += n.count()
+			bytes += cap(n.buf)
+		}
+		sum.nodes = len(p.nodes)
 		for i, s := range p.slots {
-			h, below := 0, slot{elems: s.elems, nodes: 1}
-			if p.leaf {
-				s.node.verify(t)
-				below.elems = int(s.node.count)
-				bytes += s.node.bytes()
-			} else {
-				below, h = walk(s.page, depth+1)
-			}
+			below, h := walk(s.page, depth+1)
 			if below.elems != s.elems || below.nodes != s.nodes || i > 0 && h != height {
 				t.Fatalf("slot %d at depth %d counts %d elements and %d nodes, and has %d and %d", i, depth, s.elems, s.nodes, below.elems, below.nodes)
 			}
@@ -76,8 +76,8 @@ func (l *List) verify(t testing.TB, want []string) {
 
 func (n *node) verify(t testing.TB) {
 	t.Helper()
-	if n.count == 0 || n.plain && n.count != 1 || n.raw != 0 && n.off != 0 {
-		t.Fatalf("a bad node: %d elements, plain %v, packed %d, from %d", n.count, n.plain, n.raw, n.off)
+	if n.count() == 0 || n.plain() && (n.count() != 1 || !n.isPacked() && n.at != 0) || int(n.at) > len(n.buf) && !n.isPacked() {
+		t.Fatalf("a bad node: %d elements, plain %v, packed %v, at %d", n.count(), n.plain(), n.isPacked(), n.at)
 	}
 }
 
@@ -85,8 +85,7 @@ func (l *List) shouldPack(n Node, k int) bool {
 	if !l.inner(k) {
 		return false
 	}
-	plain := *n.n
-	plain.buf, plain.off, plain.raw = bytes.Clone(n.n.unpacked()), 0, 0
-	_, ok := plain.packed()
+	loose := node{buf: bytes.Clone(n.n.unpacked()), tag: n.n.tag &^ packedFlag}
+	_, ok := loose.packed()
 	return ok
 }
