@@ -29,6 +29,7 @@ func TestArrows(t *testing.T) {
 		"./replica":                {"tidwall/redcon", module + "/redcon_server"},
 		"./redcon_server":          {module + "/replica", module + "/rdb"},
 		"./larderhttp":             {"tidwall/redcon", module + "/rdb", module + "/replica", module + "/redcon_server"},
+		"./internal/certs":         {module},
 		"./internal/acl":           {module + "/internal/engine", module + "$", module + "/internal/admin"},
 		"./internal/ds/streamlog":  {module + "/internal/engine", module + "$"},
 		"./internal/conf":          {module + "/internal/engine", module + "$"},

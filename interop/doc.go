@@ -6,4 +6,5 @@
 //	goredis_test.go  go-redis over every way and in a synctest bubble
 //	redigo_test.go   redigo     rueidis_test.go  rueidis
 //	tools_test.go    redis-cli and redis-benchmark
+//	sentinel_test.go go-redis's FailoverClient with redis-sentinel
 package interop

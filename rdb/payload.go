@@ -212,6 +212,14 @@ func restore(t *engine.Txn, name string, a restoreArgs) error {
 		return nil
 	}
 	at = min(at, engine.MaxExpireAt)
+	payload := a.payload
+	if t.Replicating() && dumpVersion(payload) > DefaultVersion {
+		// A replica of Redis 7.0 refuses it whatever it holds, but not what we make of it.
+		payload = borrow(appendDump(nil, v, true))
+		if t.FromPrimary() || dumpVersion(payload) > DefaultVersion {
+			t.Newer()
+		}
+	}
 	if v.Obj != nil {
 		t.SetObject(a.key, v.Obj, at)
 	} else {
@@ -222,7 +230,7 @@ func restore(t *engine.Txn, name string, a restoreArgs) error {
 	if !t.Replicating() {
 		t.Effect('g', "restore", a.key)
 	} else {
-		words := append([]string{name, a.key, strconv.FormatInt(at, 10), a.payload}, a.options...)
+		words := append([]string{name, a.key, strconv.FormatInt(at, 10), payload}, a.options...)
 		if at != 0 && !a.abs {
 			words = append(words, "ABSTTL")
 		}

@@ -73,7 +73,7 @@ func decodeDump(payload []byte, l limits) (engine.Value, error) {
 	if n < 0 {
 		return none, &Error{Err: ErrFormat, Detail: "too short for a payload"}
 	}
-	version := int(binary.LittleEndian.Uint16(payload[n:]))
+	version := dumpVersion(borrow(payload))
 	if !knownVersion(version) {
 		return none, &Error{Offset: int64(n), Err: ErrFormat, Detail: "an unknown version"}
 	}
@@ -85,6 +85,12 @@ func decodeDump(payload []byte, l limits) (engine.Value, error) {
 	}
 	d := newValueDecoder(l)
 	return d.decode(payload[0], version >= ValkeyVersion, payload[1:n])
+}
+
+// dumpVersion is the version of a payload, which has a footer.
+func dumpVersion(payload string) int {
+	n := len(payload) - footerLen
+	return int(payload[n]) | int(payload[n+1])<<8
 }
 
 // A valueDecoder makes values of the bytes that a file or a payload has of them. It

@@ -44,13 +44,14 @@
 //
 // # Invariants
 //
-// At an offset of a history all stores have the same data. A replica that is connected
-// to us costs no more than its output buffer limit and a few pieces of a file, however
-// slowly it reads. What a primary sends is bounded, and a data set takes the place of
-// the old one whole or not at all.
+// At an offset of a history all stores have the same data: one that is too old for what
+// follows is sent no more, and a primary that hands over takes no write that the other
+// one would not get. A replica that is connected to us costs no more than its output
+// buffer limit and a few pieces of a file, however slowly it reads. What a primary sends
+// is bounded, and a data set takes the place of the old one whole or not at all.
 //
 // The source of the protocol is Redis's documentation of it, and redis-server 7.0.15.
 //
-// Arrows: replica stands on larder, rdb, and internal/engine, admin, bridge, conf and
-// resp; nothing but programs stands on it.
+// Arrows: replica stands on larder, rdb, and internal/engine, admin, bridge, certs, conf
+// and resp; nothing but programs stands on it.
 package replica

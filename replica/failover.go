@@ -17,8 +17,10 @@ import (
 //	waiting  writes are paused, until a replica, or the one that was named, has all
 //	begun    we follow it, and ask it, by PSYNC ... FAILOVER, to become a primary
 //
-// What waits is told that it may not write when that is done. Go callers are not
-// paused: what they write meanwhile the replica has to get first.
+// What waits is told that it may not write when that is done, or goes on when it is given
+// up. Writes of Go callers wait with those of connections: see engine.Hold. So at the
+// moment in which we become a replica the other one has all that was ever acknowledged,
+// unless it is forced to go on without.
 
 // A failover is how far a node is with that. It is guarded by node.mu.
 type failover struct {
@@ -154,14 +156,22 @@ func (n *node) abortFailover() bool {
 	}
 	n.log.Warn("Failover aborted: by FAILOVER ABORT")
 	close(n.failing.aborted)
-	n.overLocked()
+	n.failing = failover{}
 	return true
 }
 
-// overLocked ends a failover, and the pause. n.mu is held.
-func (n *node) overLocked() {
-	n.failing = failover{}
-	n.srv.Resume(nil, admin.PauseForFailover)
+// resumeWrites ends the pause behind a failover, unless the next has begun.
+func (n *node) resumeWrites() {
+	select {
+	case <-n.e.Closed():
+		return // that ends it, too
+	default:
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.failing.phase == failoverNone {
+		n.srv.Resume(nil, admin.PauseForFailover)
+	}
 }
 
 // endFailover ends f, unless it was aborted meanwhile.
@@ -170,7 +180,7 @@ func (n *node) endFailover(f failover, level slog.Level, why string) {
 	defer n.mu.Unlock()
 	if n.failing.aborted == f.aborted {
 		n.log.Log(context.Background(), level, why)
-		n.overLocked()
+		n.failing = failover{}
 	}
 }
 
@@ -184,8 +194,10 @@ func (n *node) failoverLocked() {
 	}
 }
 
-// failover waits for a replica that has everything, and hands over to it.
+// failover waits for a replica that has everything, and hands over to it. Writes go on
+// when it is known to whom.
 func (n *node) failover(f failover, timeout time.Duration) {
+	defer n.resumeWrites()
 	var up <-chan time.Time
 	if timeout > 0 {
 		timer := time.NewTimer(timeout)
@@ -263,12 +275,14 @@ func (n *node) handOver(f failover, d *downstream, offset int64) bool {
 			n.endFailover(f, slog.LevelInfo, "Failover done: this is a replica now")
 			return true
 		}
-		n.endFailover(f, slog.LevelWarn, "Failover aborted: Failover target rejected psync request: "+err.Error())
 	case <-f.aborted:
 	case <-n.e.Closed():
 	}
 	if err := fl.Promote(); err != nil {
 		n.log.Warn("This store cannot become a primary again", "error", err)
+	}
+	if err != nil {
+		n.endFailover(f, slog.LevelWarn, "Failover aborted: Failover target rejected psync request: "+err.Error())
 	}
 	return true
 }

@@ -328,3 +328,16 @@ func TestRedisLogin(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "WRONGPASS")
 	})
 }
+
+// A replica is found where it says: replica-announce-ip and -port.
+func TestAnnounced(t *testing.T) {
+	n := servePrimary(t)
+	f := follow(t, open(t, "replica-announce-ip", "replica.example", "replica-announce-port", "1234"), replica.Options{Addr: n.addr})
+	if got := field(t, n, "replication", "slave0"); !strings.HasPrefix(got, "ip=replica.example,port=1234,") {
+		t.Errorf("slave0:%s", got)
+	}
+	if got := must(t, n, "ROLE").Elems[2].Elems; len(got) != 1 || got[0].Elems[0].Str != "replica.example" || got[0].Elems[1].Str != "1234" {
+		t.Errorf("ROLE tells of %v", got)
+	}
+	f.Close()
+}

@@ -16,7 +16,9 @@ type ServeOptions struct {
 	// Redis74 says that all replicas are of Redis 7.4 or newer, or larders, and so can
 	// be sent fields of hashes that expire. Without it a replica that does not say that
 	// it can is refused a data set with such fields, since one of 7.0 could not read it
-	// and would try again for ever.
+	// and would try again for ever; and its connection ends where the stream comes to
+	// give a field a time, since one of 7.0 would pass over that and have other data. It
+	// can come back when no such field is left.
 	Redis74 bool
 }
 
@@ -120,6 +122,11 @@ func (n *node) resume(d *downstream, p *peer, id string, offset int64) (ok bool)
 	if err != nil {
 		d.log(slog.LevelInfo, "Unable to partial resync with replica %s for lack of backlog (Replica request was: %d).",
 			d.name(), offset)
+		return false
+	}
+	if !d.reads(12) && !tail.RefuseNewer() {
+		d.log(slog.LevelInfo, "Partial resynchronization not accepted: what replica %s asks for (%d) takes Redis 7.4, "+
+			"and it does not say that it is as new", d.name(), offset)
 		return false
 	}
 	d.takeLocked(tail)

@@ -237,6 +237,7 @@ func TestStreamFollowsACK(t *testing.T) {
 // behind it.
 func TestWithLength(t *testing.T) {
 	n := servePrimary(t)
+	must(t, n, "DEBUG", "SET-ACTIVE-EXPIRE", "0") // the stream is to have what the test writes, and nothing else
 	(&redistest.Load{R: rand.New(rand.NewPCG(1, 4))}).Run(t, n, 2000, nil)
 	must(t, n, "SELECT", "0")
 	must(t, n, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
@@ -246,8 +247,8 @@ func TestWithLength(t *testing.T) {
 			t.Fatalf("REPLCONF = %q", got)
 		}
 		if ask != "SYNC" {
-			want := fmt.Sprintf("+FULLRESYNC %s %s", n.p.ReplicationID(), field(t, n, "replication", "master_repl_offset"))
-			if got := d.line(t); got != want {
+			got := d.line(t) // the first replica begins a history: its name is known only now
+			if want := fmt.Sprintf("+FULLRESYNC %s %s", n.p.ReplicationID(), field(t, n, "replication", "master_repl_offset")); got != want {
 				t.Fatalf("%s = %q, want %q", ask, got, want)
 			}
 		}
@@ -408,73 +409,6 @@ func TestWait(t *testing.T) {
 	if got := n.Do("SET", "k", "v"); got.Str != "NOREPLICAS Not enough good replicas to write." {
 		t.Errorf("SET with too few = %s", got)
 	}
-}
-
-// FAILOVER makes the replica a primary, and this one its replica, without a full
-// synchronization.
-func TestFailover(t *testing.T) {
-	n := servePrimary(t)
-	_, r := startFollower(t, n.addr)
-	must(t, n, "SET", "k", "v")
-	must(t, n, "FAILOVER")
-	until(t, "done", func() bool { return field(t, n, "replication", "role") == "slave" })
-	until(t, "no-failover", func() bool { return field(t, n, "replication", "master_failover_state") == "no-failover" })
-	until(t, "up", func() bool { return field(t, n, "replication", "master_link_status") == "up" })
-	if got := field(t, r, "replication", "role"); got != "master" {
-		t.Errorf("the other one is %s", got)
-	}
-	if v := n.Do("SET", "k", "w"); !strings.HasPrefix(v.Str, "READONLY") {
-		t.Errorf("SET = %s", v)
-	}
-	must(t, r, "SET", "k", "new")
-	until(t, "it follows", func() bool { return n.Do("GET", "k").Str == "new" })
-	same(t, n, r)
-	if got := field(t, r, "stats", "sync_full"); got != "0" {
-		t.Errorf("sync_full:%s", got)
-	}
-	// And back.
-	must(t, r, "FAILOVER")
-	until(t, "back", func() bool { return field(t, n, "replication", "role") == "master" })
-	must(t, n, "SET", "k", "newer")
-	until(t, "it follows", func() bool { return r.Do("GET", "k").Str == "newer" })
-	same(t, n, r)
-}
-
-// A failover that cannot be is given up, and writes that have waited go on.
-func TestFailoverAborted(t *testing.T) {
-	n := servePrimary(t)
-	s, _ := startFollower(t, n.addr)
-	pause(t, s, true)
-	must(t, n, "SET", "k", "v")
-	w := redistest.Dial(t, n.addr)
-	defer w.Close()
-	for _, how := range []string{"TIMEOUT", "ABORT"} {
-		if how == "TIMEOUT" {
-			must(t, n, "FAILOVER", "TIMEOUT", "200")
-		} else {
-			must(t, n, "FAILOVER")
-		}
-		if got := n.Do("FAILOVER"); got.Str != "ERR FAILOVER already in progress." {
-			t.Errorf("FAILOVER = %s", got)
-		}
-		w.Send("INCR", "n")
-		if got := w.Receive(50 * time.Millisecond); got.Kind != redistest.Timeout {
-			t.Errorf("INCR while it is paused = %s", got)
-		}
-		if got := field(t, n, "replication", "master_failover_state"); got != "waiting-for-sync" {
-			t.Errorf("master_failover_state:%s", got)
-		}
-		if how == "ABORT" {
-			must(t, n, "FAILOVER", "ABORT")
-		}
-		if got := w.Receive(20 * time.Second); got.Kind != redistest.Integer {
-			t.Errorf("%s: INCR = %s", how, got)
-		}
-		if got := field(t, n, "replication", "master_failover_state"); got != "no-failover" {
-			t.Errorf("master_failover_state:%s", got)
-		}
-	}
-	pause(t, s, false)
 }
 
 // The backlog goes after its time without a replica, and the history with it.

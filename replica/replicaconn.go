@@ -187,12 +187,20 @@ func (d *downstream) follow(tail *engine.Tail) {
 func (d *downstream) takeLocked(tail *engine.Tail) {
 	d.tail, d.began = tail, true
 	tail.SetLimit(d.n.limit())
-	tail.OnLost(func() {
+	tail.OnLost(func(why error) {
 		go func() { // not under a writer's locks
+			if why == engine.ErrTooNew {
+				d.log(slog.LevelWarn, "Closing the connection with replica %s: what follows, such as fields of hashes that expire, "+
+					"takes Redis 7.4, and it does not say that it is as new", d.name())
+				return
+			}
 			d.log(slog.LevelWarn, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", d.c.Describe())
 		}()
 		d.c.Kill()
 	})
+	if !d.reads(12) {
+		tail.RefuseNewer()
+	}
 }
 
 // acknowledge is REPLCONF ACK.

@@ -3,16 +3,14 @@ package replica
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/larderdb/larder"
 	"github.com/larderdb/larder/internal/admin"
+	"github.com/larderdb/larder/internal/certs"
 	"github.com/larderdb/larder/internal/engine"
 )
 
@@ -37,6 +35,7 @@ const (
 	errIsReplica   larder.Error = "ERR Command is not valid when client is a replica."
 	errFailingOver larder.Error = "ERR REPLICAOF not allowed while failing over."
 	errInTxn       larder.Error = "ERR REPLICAOF is not available inside Update"
+	errTLS         larder.Error = "ERR Unable to configure TLS for the link to the master. Check server logs."
 )
 
 func replicaOf(s *engine.Session, a *engine.Args, w *engine.Reply) error {
@@ -68,6 +67,12 @@ func replicaOf(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 				w.Simple("OK Already connected to specified master")
 				return nil
 			}
+		}
+	}
+	if host != "" {
+		if _, err := n.tlsConfig(); err != nil {
+			n.log.Warn("REPLICAOF has failed", "error", err) // it names files
+			return errTLS
 		}
 	}
 	n.configured(host, port)
@@ -161,34 +166,28 @@ func (n *node) configuredFollower(host string, port int) (*Follower, error) {
 }
 
 // tlsConfig is how a link to a primary is encrypted, as its clients' are; nil is not at
-// all. It follows the configuration: links that are made anew are made as it says then.
+// all. It shows the certificate of tls-client-cert-file, with the key of that, or where
+// there is none the server's own. It follows the configuration: links that are made anew
+// are made as it says then.
 func (n *node) tlsConfig() (*tls.Config, error) {
 	if !n.conf.Bool("tls-replication") {
 		return nil, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	cert, key := n.conf.String("tls-client-cert-file"), n.conf.String("tls-client-key-file")
-	if cert == "" {
-		cert, key = n.conf.String("tls-cert-file"), n.conf.String("tls-key-file")
+	prefix := "tls-client-"
+	if n.conf.String("tls-client-cert-file") == "" {
+		prefix = "tls-"
 	}
-	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+	if cert := n.conf.String(prefix + "cert-file"); cert != "" {
+		pair, err := certs.Load(cert, n.conf.String(prefix+"key-file"), n.conf.String(prefix+"key-file-pass"))
 		if err != nil {
 			return nil, fmt.Errorf("TLS: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	path := n.conf.String("tls-ca-cert-file")
-	if path == "" {
-		return config, nil
-	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
+	var err error
+	if config.RootCAs, err = certs.Authorities(n.conf.String("tls-ca-cert-file"), n.conf.String("tls-ca-cert-dir")); err != nil {
 		return nil, fmt.Errorf("TLS: %w", err)
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("TLS: no certificate in " + path)
 	}
 	return config, nil
 }

@@ -66,9 +66,10 @@ func (n *node) await(offset, need int64) *ackWait {
 }
 
 // askLocked has the replicas confirm an offset, unless they were asked behind it
-// already. n.mu is held.
+// already. During a failover they are not: it waits for them to reach an end that asking
+// would move, and they confirm by themselves within a second. n.mu is held.
 func (n *node) askLocked(offset int64) {
-	if len(n.replicas) != 0 && n.asked <= offset {
+	if len(n.replicas) != 0 && n.asked <= offset && n.failing.phase == failoverNone {
 		n.asked = n.e.Inject("REPLCONF", "GETACK", "*")
 	}
 }

@@ -2,15 +2,12 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 
+	"github.com/larderdb/larder/internal/certs"
 	"github.com/larderdb/larder/internal/conf"
 )
 
@@ -20,8 +17,6 @@ import (
 type said string
 
 func (s said) Error() string { return string(s) }
-
-func sayf(format string, args ...any) error { return said(fmt.Sprintf(format, args...)) }
 
 // tlsDirectives are those that may change while the server runs.
 var tlsDirectives = []string{"tls-port", "tls-cert-file", "tls-key-file", "tls-key-file-pass", "tls-ca-cert-file", "tls-ca-cert-dir",
@@ -86,9 +81,9 @@ func tlsConfig(c *conf.Config) (*tls.Config, error) {
 	case "optional":
 		config.ClientAuth = tls.VerifyClientCertIfGiven
 	}
-	config.ClientCAs, err = tlsAuthorities(c.String("tls-ca-cert-file"), c.String("tls-ca-cert-dir"))
+	config.ClientCAs, err = certs.Authorities(c.String("tls-ca-cert-file"), c.String("tls-ca-cert-dir"))
 	if err != nil {
-		return nil, sayf("Failed to configure CA certificate(s) file/directory: %v", err)
+		return nil, err
 	}
 	if config.ClientCAs == nil && config.ClientAuth != tls.NoClientCert {
 		// Without any, Go would take those of the system: a certificate that anybody
@@ -108,53 +103,7 @@ func tlsCertificate(c *conf.Config) (cert tls.Certificate, err error) {
 	if keyFile == "" {
 		return cert, said("No tls-key-file configured!")
 	}
-	certPEM, err := os.ReadFile(certFile)
-	if err != nil {
-		return cert, sayf("Failed to load certificate: %v", err)
-	}
-	keyPEM, err := os.ReadFile(keyFile)
-	if err == nil {
-		keyPEM, err = decryptKey(keyPEM, c.String("tls-key-file-pass"))
-	}
-	if err != nil {
-		return cert, sayf("Failed to load private key: %s: %v", keyFile, err)
-	}
-	if cert, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
-		err = sayf("Failed to load certificate: %s: %v", certFile, err)
-	}
-	return cert, err
-}
-
-// tlsAuthorities reads the certificates of a file and of all files of a directory; nil
-// if there is neither.
-func tlsAuthorities(file, dir string) (*x509.CertPool, error) {
-	if file == "" && dir == "" {
-		return nil, nil
-	}
-	pool := x509.NewCertPool()
-	if file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("no certificate in %s", file)
-		}
-	}
-	if dir == "" {
-		return pool, nil
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		pem, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err == nil {
-			pool.AppendCertsFromPEM(pem) // a directory may hold other things too
-		}
-	}
-	return pool, nil
+	return certs.Load(certFile, keyFile, c.String("tls-key-file-pass"))
 }
 
 // tlsVersions reads tls-protocols. What is between two versions is allowed as well.

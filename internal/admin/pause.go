@@ -9,7 +9,8 @@ import (
 )
 
 // Connections that are held up: by CLIENT PAUSE, and while a failover or the end of the
-// server waits for replicas. A Go caller is not: it has no connection to be held up.
+// server waits for replicas. Go callers have no connection to be held up, and are not;
+// but a failover has the engine hold what they write, lest it be lost.
 
 // A PauseReason is who holds connections up. Each pauses and resumes for itself.
 type PauseReason int
@@ -87,6 +88,13 @@ func (s *Server) Resume(es *engine.Session, why PauseReason) {
 // Paused reports whether anything is held up.
 func (s *Server) Paused() bool { return s.pauses.kind.Load() != uint32(pauseNothing) }
 
+// has reports whether a reason, whose pauses end by Resume alone, holds anything up.
+func (p *pauses) has(why PauseReason) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.by[why].kind != pauseNothing
+}
+
 // settleLocked ends what is over, and sees to it that somebody looks when the next is.
 func (p *pauses) settleLocked(s *Server) {
 	kind, next, now := pauseNothing, time.Time{}, time.Now()
@@ -120,13 +128,14 @@ func (p *pauses) settleLocked(s *Server) {
 	}
 }
 
-// holdStill tells the engine whether keys may go by themselves. That takes all locks: a
-// command within a transaction does it after that.
+// holdStill tells the engine whether keys may go by themselves, and whether writes of Go
+// callers wait. That takes all locks: a command within a transaction does it after that.
 func (s *Server) holdStill(es *engine.Session) {
 	tell := func() {
 		s.pauses.still.Lock()
 		defer s.pauses.still.Unlock()
-		_ = s.engine.Hide(s.Paused()) // it fails where the engine is closed
+		_ = s.engine.Hide(s.Paused()) // it fails where the engine is closed, as the next
+		_ = s.engine.Hold(s.pauses.has(PauseForFailover))
 	}
 	switch {
 	case es == nil: // the caller may hold whatever it likes

@@ -118,7 +118,7 @@ func (j *journal) restart(offset int64) {
 		j.tails[0].fail(ErrFellBehind)
 	}
 	j.forget()
-	j.end, j.db = offset, -1
+	j.end, j.db, j.newer = offset, -1, 0
 }
 
 // A Tail reads the journal, from a position on, as RESP commands. It implements
@@ -135,8 +135,9 @@ type Tail struct {
 	err    error  // it was given up
 	sleeps bool
 	limit  TailLimit
-	over   time.Time // since when it has been past the soft limit
-	lost   func()    // told that it fell behind
+	over   time.Time   // since when it has been past the soft limit
+	lost   func(error) // told why it was given up
+	old    bool        // see RefuseNewer
 }
 
 // A TailLimit is how far, in bytes, a tail may be behind before it is given up. It
@@ -204,8 +205,8 @@ func (t *Tail) enforce() {
 func (t *Tail) fail(err error) {
 	t.err, t.at = err, nil
 	t.leave()
-	if err == ErrFellBehind && t.lost != nil {
-		t.lost()
+	if t.lost != nil {
+		t.lost(err)
 	}
 }
 
@@ -313,10 +314,10 @@ func (t *Tail) SetLimit(l TailLimit) {
 	t.limit = l
 }
 
-// OnLost sets what is called when the tail is given up because it fell behind: who
-// waits for something else than the tail would not know. It is called under all
-// kinds of locks, and must not wait or call the engine.
-func (t *Tail) OnLost(f func()) {
+// OnLost sets what is called when the tail is given up because it fell behind, or with
+// ErrTooNew: who waits for something else than the tail would not know. It is called
+// under all kinds of locks, and must not wait or call the engine.
+func (t *Tail) OnLost(f func(why error)) {
 	t.j.mu.Lock()
 	defer t.j.mu.Unlock()
 	t.lost = f

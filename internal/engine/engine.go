@@ -105,6 +105,7 @@ const (
 	stateWritable // a replica may be written to by everybody
 	stateHide     // expired keys are hidden but not deleted: a replica, a pause
 	stateObserved // the gate is told of each call; see observe.go
+	stateHeld     // writes wait; see hold.go
 )
 
 // New returns an empty engine.

@@ -168,6 +168,7 @@ func (e *HashEdit) Remove(field string) (ok bool) {
 // Expire sets when a field expires, in Unix milliseconds, 0 for never, and reports
 // whether it was there. EditHash was told of it.
 func (e *HashEdit) Expire(field string, at int64) (ok bool) {
+	e.t.Newer()
 	if e.big != nil {
 		return e.big.Expire(field, at)
 	}

@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/larderdb/larder/internal/ds/hashtable"
+
 // What INFO and COMMAND look at and no command needs.
 
 // Lanes is the number of shares into which counters are split; see
@@ -83,23 +85,62 @@ func (t *Txn) Raw(key string) (it Item, size int) {
 	return it, 0
 }
 
-// A TableRoom is what DEBUG HTSTATS tells of a table of keys.
-type TableRoom struct {
-	Entries  int
-	Expiring int // of Entries, those with a time of expiry
-	Slots    int // for entries, until the table must grow
+// A Spread tells how the entries of tables lie in their buckets: so many buckets, by their
+// index, have so many entries. Its last element is not 0.
+type Spread []int
+
+// Add adds what is told of another table.
+func (s Spread) Add(o Spread) Spread {
+	for n, buckets := range o {
+		if n == len(s) {
+			s = append(s, 0)
+		}
+		s[n] += buckets
+	}
+	return s
 }
 
-// Room adds up the tables of a database, whose shards are all held.
-func (t *Txn) Room(db int) (r TableRoom) {
+// Spread tells of the tables of a database, whose shards are all held: of all keys, and of
+// those with a time of expiry.
+func (t *Txn) Spread(db int) (all, expiring Spread) {
 	for _, tab := range t.e.tables[db] {
 		if tab != nil {
-			r.Entries += tab.Len()
-			r.Expiring += tab.Expiring()
-			r.Slots += tab.Slots()
+			all = all.Add(tab.Spread(func(hashtable.Handle) bool { return true }))
+			expiring = expiring.Add(tab.Spread(func(h hashtable.Handle) bool { return tab.ExpireAt(h) != 0 }))
 		}
 	}
-	return r
+	return all, expiring
+}
+
+// Spread tells of the table of a value, which is one bucket where there is none: a small
+// set may lie in a listpack that Redis would not have. It is nil where Redis has no table
+// either.
+func (v Value) Spread(now int64) Spread {
+	switch v.Form.Encoding() {
+	case "hashtable", "skiplist":
+	default:
+		return nil
+	}
+	n := 0
+	if f, ok := v.Fields(now); ok {
+		if s := f.Spread(); s != nil {
+			return s
+		}
+		n = f.Len()
+	} else if m, ok := v.Members(); ok {
+		if m.big != nil {
+			return m.big.Spread(func(hashtable.Handle) bool { return true })
+		}
+		n = m.Len()
+	} else if z, ok := v.ZItems(); ok {
+		if s := z.Spread(); s != nil {
+			return s
+		}
+		n = z.Len()
+	}
+	s := make(Spread, n+1)
+	s[n] = 1
+	return s
 }
 
 // Tell sends words to those who follow the journal, although nothing changed: DEBUG

@@ -83,6 +83,8 @@ type journal struct {
 	tails       []*Tail
 	sleepers    []*Tail // that wait for a byte
 	closed      bool
+	newer       int64         // offset behind the last effect that Redis 7.0 has no words for
+	held        chan struct{} // closed when writes are held no longer, nil if they are not; changed with all shards held, too
 	buf         []byte
 	batch       []Effect
 }
@@ -100,6 +102,10 @@ func (j *journal) hasSubs() bool { return j.subs.Load() != nil }
 func (j *journal) append(t *Txn) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if t.newer {
+		j.endOld()
+		defer func() { j.newer = j.end }()
+	}
 	if t.e.state&stateReplica != 0 {
 		if t.s.relay != nil {
 			j.relay(t.s)

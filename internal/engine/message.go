@@ -47,6 +47,14 @@ func (t *Txn) Publish(shard bool, channel, payload string, words ...string) (rec
 func (j *journal) publish(t *Txn, shard bool, channel, payload string, words []string) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	for j.held != nil && !t.s.Primary && !j.closed { // it would move the end that a replica is to reach
+		held := j.held
+		j.mu.Unlock()
+		err := t.s.awaitRelease(held)
+		if j.mu.Lock(); err != nil {
+			return 0, err
+		}
+	}
 	switch {
 	case j.closed:
 		return 0, ErrClosed

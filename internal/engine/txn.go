@@ -46,6 +46,7 @@ type Txn struct {
 	inPlace *hashtable.Table // the last one written in place, with nothing to account for
 	changes int              // of keys
 	effects int              // in batch
+	newer   bool             // see Newer
 	batch   []byte           // the effects, as RESP commands
 	firstDB int              // that batch begins with; SELECT, where needed, is in it
 	lastDB  int              // that it ends with
@@ -141,10 +142,10 @@ func (t *Txn) free() {
 
 // resetBatch forgets the effects.
 func (t *Txn) resetBatch() {
-	if t.effects == 0 && len(t.events) == 0 && len(t.touched) == 0 {
+	if t.effects == 0 && len(t.events) == 0 && len(t.touched) == 0 && !t.newer {
 		return
 	}
-	t.effects = 0
+	t.effects, t.newer = 0, false
 	if t.batch = t.batch[:0]; cap(t.batch) > 64<<10 {
 		t.batch = nil
 	}
@@ -276,11 +277,7 @@ func (t *Txn) acquire(l lockSet) error {
 		t.observe(t.s)
 	}
 	if st := t.e.state &^ stateListening; st != 0 || l.write != 0 && t.e.stats.broken.Load() {
-		if st&stateObserved != 0 {
-			t.observe(t.s)
-		}
-		if err := t.refused(st); err != nil {
-			t.e.unlock(l)
+		if err := t.admitted(); err != nil {
 			t.free()
 			return err
 		}
@@ -328,9 +325,8 @@ func (t *Txn) cover() error {
 		if err := t.e.lock(t.held); err != nil {
 			return err
 		}
-		if t.e.state&stateClosed != 0 {
-			t.e.unlock(t.held)
-			return ErrClosed
+		if err := t.admitted(); err != nil { // much may have happened meanwhile
+			return err
 		}
 	}
 }

@@ -192,11 +192,11 @@ func (t *Txn) Expire(key string, expireAt int64) {
 }
 
 // MayWrite reports whether a command that reads may store what it found out about
-// key, PFCOUNT its count: not in a View, and not on a replica. Its Keys names the
-// key as written.
+// key, PFCOUNT its count: not in a View, not on a replica, and not while writes are
+// held. Its Keys names the key as written.
 func (t *Txn) MayWrite(key string) bool {
 	at := t.ref(t.db, key)
-	return t.held.write>>at.shard()&1 != 0 && (t.e.state&stateReplica == 0 || t.s.Primary) && !t.e.stats.broken.Load()
+	return t.held.write>>at.shard()&1 != 0 && (t.e.state&(stateReplica|stateHeld) == 0 || t.s.Primary) && !t.e.stats.broken.Load()
 }
 
 // OwnResult says that the result of the command borrows nothing, although the

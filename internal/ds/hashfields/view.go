@@ -46,6 +46,15 @@ func (v *View) skip() (p, due int) {
 	return p, due
 }
 
+// Spread tells how fields lie in the buckets of a big hash, nil of a small one: see
+// hashtable.View.Spread.
+func (v View) Spread() []int {
+	if v.big == nil {
+		return nil
+	}
+	return v.big.t.Spread(func(hashtable.Handle) bool { return true })
+}
+
 // Len is the number of fields. It is O(1), plus the fields that are due.
 func (v View) Len() int {
 	switch {

@@ -29,9 +29,6 @@ func (v *View) Len() int { return v.count }
 // Expiring counts the entries that have an expiry.
 func (v *View) Expiring() int { return v.expiring }
 
-// Slots is for how many entries there is room in the segments.
-func (v *View) Slots() int { return v.segments * buckets * places }
-
 // Find returns the entry of a key, 0 if there is none. hash is the key's.
 func (v *View) Find(hash uint64, key string) Handle {
 	hs, tag := hash<<v.skip, tagOf(hash)
@@ -97,6 +94,25 @@ func (v *View) home(hs uint64, f func(h Handle, hash uint64)) (next uint64) {
 		b = (b + 1) % buckets
 	}
 	return (hs>>low + 1) << low
+}
+
+// Spread tells how entries lie: spread[n] home buckets have n of those that count. Its
+// last element is not 0. It looks at every entry.
+func (v *View) Spread(count func(Handle) bool) (spread []int) {
+	for hs := uint64(0); ; {
+		n := 0
+		hs = v.home(hs, func(h Handle, _ uint64) {
+			if count(h) {
+				n++
+			}
+		})
+		for len(spread) <= n {
+			spread = append(spread, 0)
+		}
+		if spread[n]++; hs == 0 {
+			return spread
+		}
+	}
 }
 
 // All yields every entry, in the order of positions from segment to segment, and

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +44,40 @@ func (t *Table) drop(k string) {
 		t.Publish(hash, h, 0)
 		t.Retire(h)
 	}
+}
+
+// Spread counts each entry once, and each home bucket, as the table grows and shrinks.
+func TestSpread(t *testing.T) {
+	tb := newTable(t)
+	check := func(n, odd int) {
+		t.Helper()
+		for want, spread := range map[int][]int{
+			n:   tb.Spread(func(Handle) bool { return true }),
+			odd: tb.Spread(func(h Handle) bool { return tb.ExpireAt(h) != 0 }),
+		} {
+			entries, homes := 0, 0
+			for in, buckets := range spread {
+				entries += in * buckets
+				homes += buckets
+			}
+			if entries != want || homes != tb.segments*buckets || spread[len(spread)-1] == 0 {
+				t.Errorf("of %d entries in %d segments %v is told", want, tb.segments, spread)
+			}
+		}
+	}
+	check(0, 0)
+	for i := range 5000 {
+		tb.put(strconv.Itoa(i), "x", int64(i%2))
+		if i == 0 || i == 150 || i == 1000 {
+			check(i+1, (i+1)/2)
+		}
+	}
+	check(5000, 2500)
+	for i := range 4900 {
+		tb.drop(strconv.Itoa(i))
+		tb.Compact()
+	}
+	check(100, 50)
 }
 
 // A key that is there throughout is met exactly once, while others come and go in

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"unsafe"
 
+	"github.com/larderdb/larder/internal/ds/hashtable"
 	"github.com/larderdb/larder/internal/ds/listpack"
 )
 
@@ -43,6 +44,15 @@ func (x Items) Big() *Set { return x.big }
 
 // Bytes returns the listpack of a small set.
 func (x Items) Bytes() []byte { return x.flat }
+
+// Spread tells how members lie in the buckets of a big set, nil of a small one: see
+// hashtable.View.Spread.
+func (x Items) Spread() []int {
+	if x.big == nil {
+		return nil
+	}
+	return x.big.members.Spread(func(hashtable.Handle) bool { return true })
+}
 
 // Len is the number of members.
 func (x Items) Len() int {

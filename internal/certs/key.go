@@ -1,4 +1,4 @@
-package main
+package certs
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"hash"
 )
 
-// Keys behind a pass phrase (tls-key-file-pass), in the form of RFC 8018 that openssl
+// Keys behind a pass phrase, in the form of RFC 8018 that openssl
 // writes: PKCS #8, PBES2, PBKDF2 and AES.
 
 var (
@@ -66,7 +66,7 @@ func decryptKey(text []byte, pass string) ([]byte, error) {
 	case block.Type != "ENCRYPTED PRIVATE KEY":
 		return text, nil
 	case pass == "":
-		return nil, errors.New("it is encrypted, and tls-key-file-pass says no pass phrase")
+		return nil, errors.New("it is encrypted, and no pass phrase is given, as by tls-key-file-pass")
 	}
 	var k encryptedKey
 	if _, err := asn1.Unmarshal(block.Bytes, &k); err != nil || !k.Algorithm.ID.Equal(oidPBES2) || !k.Algorithm.Params.KDF.ID.Equal(oidPBKDF2) {
