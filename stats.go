@@ -51,11 +51,12 @@ type ClientStats struct {
 }
 
 // MemoryStats is in bytes. Used is larder's own count, which follows each change at
-// once: it is the sum of Keyspace, Clients, Backlog and a fixed amount for the store.
+// once: it is the sum of Keyspace, Clients, Tracking, Backlog and a fixed amount for the store.
 type MemoryStats struct {
 	Used     int64
 	Keyspace int64
 	Clients  int64
+	Tracking int64 // of the keys that clients cache and are to be told of
 	Backlog  int64 // of the journal, for replicas that come back
 	Peak     int64 // of Used, as far as anybody looked: each connection does once a second
 	Max      int64 // maxmemory; 0: no limit
@@ -146,7 +147,7 @@ func statsOf(srv *admin.Server) Stats {
 			Channels: st.Channels, Patterns: st.Patterns, ShardChannels: st.ShardChannels,
 		},
 		Memory: MemoryStats{
-			Used: m.Used, Keyspace: m.Keyspace, Clients: m.Clients, Backlog: m.Backlog, Peak: m.Peak, Max: m.Max,
+			Used: m.Used, Keyspace: m.Keyspace, Clients: m.Clients, Tracking: m.Tracking, Backlog: m.Backlog, Peak: m.Peak, Max: m.Max,
 			Policy: policyOf(m.Policy), RSS: m.RSS,
 		},
 		Persistence: PersistenceStats{

@@ -255,14 +255,15 @@ func (c *Client) setName(name string) {
 }
 
 // local reports whether the client is on this machine, as seen by the
-// directives whose value may be "local".
+// directives whose value may be "local". Of the loopback's addresses Redis means the
+// usual two: others may be given to what is less trusted.
 func (c *Client) local() bool {
 	host, _, err := net.SplitHostPort(c.t.RemoteAddr())
 	if err != nil {
 		return true // a Unix socket, a connection in memory
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip == nil || ip.IsLoopback()
+	return ip == nil || ip.Equal(net.IPv4(127, 0, 0, 1)) || ip.Equal(net.IPv6loopback)
 }
 
 // Close forgets the connection.

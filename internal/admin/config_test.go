@@ -22,7 +22,7 @@ func TestConfigActs(t *testing.T) {
 
 // TestConfigInExec sets what takes every shard while EXEC holds some.
 func TestConfigInExec(t *testing.T) {
-	s := open(t)
+	s := open(t, "enable-debug-command", "yes")
 	p := s.peer(t)
 	p.check(`
 		MULTI -> OK

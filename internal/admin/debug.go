@@ -43,9 +43,6 @@ var _ = add(&engine.Ctl{
 		Complexity: "that of the subcommand", Summary: "Lets tests look inside and provoke what is rare.",
 	},
 	Run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
-		if err := server(s).mayDebug(client(s)); err != nil {
-			return err
-		}
 		c := debugCommands[strings.ToUpper(a.String())]
 		if c == nil || a.Len() < c.min || c.max >= 0 && a.Len() > c.max {
 			return badSubcommand("DEBUG", a)
@@ -59,24 +56,6 @@ var _ = add(&engine.Ctl{
 		}
 	},
 })
-
-// mayDebug asks enable-debug-command; Go callers are always allowed.
-func (s *Server) mayDebug(c *Client) error {
-	if c == nil {
-		return nil
-	}
-	switch s.conf.String("enable-debug-command") {
-	case "yes":
-		return nil
-	case "local":
-		if c.local() {
-			return nil
-		}
-	}
-	return engine.Error("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", " +
-		"you can run it from a local connection, otherwise you need to set this option in the configuration file, " +
-		"and then restart the server.")
-}
 
 func init() {
 	addDebug("CHANGE-REPL-ID", debugCommand{use: "CHANGE-REPL-ID", does: "Takes a new replication ID.",

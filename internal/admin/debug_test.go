@@ -1,7 +1,11 @@
 package admin_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,6 +117,91 @@ func TestDebugPopulate(t *testing.T) {
 		GET q:299 -> "val"
 		DBSIZE -> (integer) 1000
 	`)
+}
+
+// What Redis prints, larder writes to its log; and what the other parts say is so.
+func TestDebugLooks(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	db, err := larder.Open(larder.Options{Config: []string{"enable-debug-command", "yes"}, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	p := (&store{db: db}).peer(t)
+	p.check(`
+		HSET h field value -> (integer) 1
+		RPUSH l one two -> (integer) 2
+		DEBUG LOG hello-log -> OK
+		DEBUG LISTPACK h -> Listpack structure written to the log
+		DEBUG QUICKLIST l -> Quicklist structure written to the log
+	`)
+	for _, want := range []string{"DEBUG LOG: hello-log", `\"field\" \"value\"`, "ql_nodes:1"} {
+		if !strings.Contains(strings.ReplaceAll(log.String(), `\\`, `\`), want) {
+			t.Errorf("the log has no %s: %s", want, log.String())
+		}
+	}
+	if got := p.Do("DEBUG", "STRUCTSIZE").Str; !regexp.MustCompile(`^bits:(32|64) (\w+:[1-9]\d* )+$`).MatchString(got) {
+		t.Errorf("DEBUG STRUCTSIZE = %q", got)
+	}
+	id := func() string { return field(verbatim(p.Do("INFO", "replication")), "master_replid", ":") }
+	was := id()
+	p.check("DEBUG CHANGE-REPL-ID -> OK")
+	if now := id(); now == was || len(now) != 40 {
+		t.Errorf("after DEBUG CHANGE-REPL-ID the replication ID is %s, was %s", now, was)
+	}
+}
+
+// DEBUG HTSTATS tells of larder's own tables in the form of a redis-server's, and what it
+// tells adds up.
+func TestDebugTables(t *testing.T) {
+	server := redistest.Start(t).NewClient(t, 2)
+	defer server.Close()
+	p := (&store{db: debugDB(t, "yes")}).peer(t)
+	for _, line := range []string{"DEBUG POPULATE 1000", "EXPIRE key:1 1000", "EXPIRE key:2 1000", "SADD small a b", "SET s v"} {
+		words := strings.Fields(line)
+		server.Do(words...)
+		p.Do(words...)
+	}
+	for i := range 700 {
+		member := fmt.Sprint("m", i)
+		for _, words := range [][]string{{"HSET", "h", member, "v"}, {"SADD", "set", member}, {"ZADD", "z", "1", member}} {
+			server.Do(words...)
+			p.Do(words...)
+		}
+	}
+	chain := regexp.MustCompile(`(?m)^   (\d+): (\d+) \(\d+\.\d\d%\)\n`)
+	digits := regexp.MustCompile(`[0-9]+`)
+	for line, want := range map[string][]int{ // how many elements
+		"HTSTATS 0": {1005, 2}, "HTSTATS-KEY h": {700}, "HTSTATS-KEY set": {700}, "HTSTATS-KEY z": {700}, "HTSTATS-KEY small": {2},
+	} {
+		words := append([]string{"DEBUG"}, strings.Fields(line)...)
+		theirs, ours := verbatim(server.Do(words...)), verbatim(p.Do(words...))
+		theirs, _, _ = strings.Cut(theirs, "Hash table 1 stats") // it is being rehashed
+		shape := func(s string) string { return digits.ReplaceAllString(chain.ReplaceAllString(s, ""), "9") }
+		if shape(ours) != shape(theirs) {
+			t.Errorf("DEBUG %s\nredis  %q\nlarder %q", line, theirs, ours)
+		}
+		for i, table := range strings.Split(ours, "Hash table 0 stats")[1:] {
+			elements, slots, longest := 0, 0, 0
+			for _, m := range chain.FindAllStringSubmatch(table, -1) {
+				n, _ := strconv.Atoi(m[1])
+				buckets, _ := strconv.Atoi(m[2])
+				elements, slots, longest = elements+n*buckets, slots+buckets, n
+			}
+			for _, told := range []string{
+				fmt.Sprintf(" table size: %d\n", slots), fmt.Sprintf(" number of elements: %d\n", want[i]),
+				fmt.Sprintf(" max chain length: %d\n", longest),
+			} {
+				if !strings.Contains(table, told) {
+					t.Errorf("DEBUG %s does not say %q: %q", line, told, table)
+				}
+			}
+			if elements != want[i] {
+				t.Errorf("DEBUG %s tells where %d elements lie, of %d", line, elements, want[i])
+			}
+		}
+	}
 }
 
 // TestDebugSleep looks whether others wait, in a bubble whose time moves only

@@ -12,7 +12,7 @@ import (
 // standard output goes to the log here.
 
 func init() {
-	addDebug("HTSTATS", debugCommand{min: 1, max: 1, use: "HTSTATS <db>", does: "Tells how full the tables of a database are.",
+	addDebug("HTSTATS", debugCommand{min: 1, max: 1, use: "HTSTATS <db>", does: "Tells how keys lie in the tables of a database.",
 		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
 			db, ok := engine.ParseInt(a.String())
 			switch {
@@ -21,27 +21,27 @@ func init() {
 			case db < 0 || db >= int64(s.Engine().Databases()):
 				return engine.Error("ERR Out of range database")
 			}
-			r, err := opRoom.Do(s, int(db))
+			spreads, err := opSpreads.Do(s, int(db))
 			if err != nil {
 				return err
 			}
 			var b strings.Builder
 			b.WriteString("[Dictionary HT]\n")
-			writeRoom(&b, r.Slots, r.Entries)
-			b.WriteString("[Expires HT]\n") // a part of the same tables
-			writeRoom(&b, r.Expiring, r.Expiring)
+			writeSpread(&b, spreads[0])
+			b.WriteString("[Expires HT]\n") // in the same tables, of which it tells how these lie there
+			writeSpread(&b, spreads[1])
 			w.Verbatim("txt", b.String())
 			return nil
 		},
 		plan: func(_ *engine.Session, _ *engine.Args, k *engine.KeySet) { k.All() }})
-	addDebug("HTSTATS-KEY", debugCommand{min: 1, max: 1, use: "HTSTATS-KEY <key>", does: "Tells how large the table of a value is.",
+	addDebug("HTSTATS-KEY", debugCommand{min: 1, max: 1, use: "HTSTATS-KEY <key>", does: "Tells how elements lie in the table of a value.",
 		run: func(s *engine.Session, a *engine.Args, w *engine.Reply) error {
-			n, err := opDebugTable.Do(s, a.Key())
+			spread, err := opSpread.Do(s, a.Key())
 			if err != nil {
 				return noKey(err)
 			}
 			var b strings.Builder
-			writeRoom(&b, n, n)
+			writeSpread(&b, spread)
 			w.Verbatim("txt", b.String())
 			return nil
 		},
@@ -82,43 +82,54 @@ func noKey(err error) error {
 	return err
 }
 
-// writeRoom writes what is known of a table in the form that Redis has for its own.
-func writeRoom(b *strings.Builder, slots, entries int) {
+// writeSpread writes what is known of a table in the form that Redis has for its own. A
+// slot is a bucket here, and a chain what falls into it, which is the most that a lookup
+// may have to compare; one tag of eight bits for each spares it nearly all of that.
+func writeSpread(b *strings.Builder, spread engine.Spread) {
 	b.WriteString("Hash table 0 stats (main hash table):\n")
+	slots, entries := 0, 0
+	for n, buckets := range spread {
+		slots += buckets
+		entries += n * buckets
+	}
 	if entries == 0 {
 		b.WriteString("No stats available for empty dictionaries\n")
 		return
 	}
-	fmt.Fprintf(b, " table size: %d\n number of elements: %d\n", slots, entries)
+	used := slots - spread[0]
+	mean := float64(entries) / float64(used)
+	fmt.Fprintf(b, " table size: %d\n number of elements: %d\n different slots: %d\n max chain length: %d\n"+
+		" avg chain length (counted): %.2f\n avg chain length (computed): %.2f\n Chain length distribution:\n",
+		slots, entries, used, len(spread)-1, mean, mean)
+	for n, buckets := range spread {
+		if buckets != 0 {
+			fmt.Fprintf(b, "   %d: %d (%.2f%%)\n", n, buckets, 100*float64(buckets)/float64(slots))
+		}
+	}
 }
 
-var opRoom = &engine.Op[int, engine.TableRoom]{
+var opSpreads = &engine.Op[int, [2]engine.Spread]{
 	Spec: engine.Spec{Name: "DEBUG HTSTATS", Flags: engine.ReadOnly},
 	Keys: func(k *engine.KeySet, _ int) { k.All() },
-	Run:  func(t *engine.Txn, db int) (engine.TableRoom, error) { return t.Room(db), nil },
+	Run: func(t *engine.Txn, db int) (s [2]engine.Spread, err error) {
+		s[0], s[1] = t.Spread(db)
+		return s, nil
+	},
 }
 
-// opDebugTable counts what is in the table of a value.
-var opDebugTable = &engine.Op[string, int]{
+var opSpread = &engine.Op[string, engine.Spread]{
 	Spec: engine.Spec{Name: "DEBUG HTSTATS-KEY", Flags: engine.ReadOnly},
 	Keys: (*engine.KeySet).Read,
-	Run: func(t *engine.Txn, key string) (int, error) {
+	Run: func(t *engine.Txn, key string) (engine.Spread, error) {
 		v, ok := t.Peek(key)
 		if !ok {
-			return 0, engine.ErrNil
+			return nil, engine.ErrNil
 		}
-		if v.Obj != nil {
-			if f, ok := v.Fields(t.Now()); ok {
-				return f.Len(), nil
-			}
-			if m, ok := v.Members(); ok {
-				return m.Len(), nil
-			}
-			if z, ok := v.ZItems(); ok {
-				return z.Len(), nil
-			}
+		s := v.Spread(t.Now())
+		if s == nil {
+			return nil, engine.Error("ERR The value stored at the specified key is not represented using an hash table")
 		}
-		return 0, engine.Error("ERR The value stored at the specified key is not represented using an hash table")
+		return s, nil
 	},
 }
 

@@ -13,9 +13,9 @@
 // session it is given. Each group of commands has its file: connection.go (AUTH
 // HELLO PING ...), client_command.go and pause.go (CLIENT), config.go, command.go,
 // info.go, server_command.go (TIME MEMORY SHUTDOWN ...), debug.go with debug_values.go
-// and debug_switches.go, slowlog.go, monitor.go, latency_command.go. COMMAND rests on
-// syntax.go, which reads Spec.Syntax, and on keyspec.go, which finds keys among
-// words; INFO on latency.go; LATENCY on that and latency_events.go; DEBUG DIGEST on
+// and debug_switches.go, module.go, slowlog.go, monitor.go, latency_command.go;
+// guarded.go says which of them the configuration must allow. COMMAND rests on
+// syntax.go, which reads Spec.Syntax, and on keyspec.go, which finds keys among words; INFO on latency.go; LATENCY on that and latency_events.go; DEBUG DIGEST on
 // digest.go, where each type of value has an entry.
 //
 // What a client is told unasked: pubsub.go has the commands and pubsub_client.go what a

@@ -55,9 +55,10 @@ type ClientsInfo struct {
 }
 
 // MemoryInfo is in bytes. Used is larder's own count, which follows every
-// change at once: Keyspace, Clients and a fixed Base.
+// change at once: Keyspace, Clients, Tracking, Backlog and a fixed Base.
 type MemoryInfo struct {
 	Used, Keyspace, Clients, Base int64
+	Tracking                      int64 // of the keys that clients have read
 	Peak                          int64 // as far as anybody looked: see Client.seen
 	RSS                           int64 // of the whole process, which may be more than larder
 	System                        int64 // of the machine; 0: not known
@@ -71,8 +72,7 @@ type MemoryInfo struct {
 type StatsInfo struct {
 	Connections, Commands int64
 	OpsPerSecond          int64
-	InPerSecond           float64 // bytes, as OpsPerSecond
-	OutPerSecond          float64
+	PerSecond             ByteRates // as OpsPerSecond
 	Network               NetworkStats
 	Hits, Misses          int64
 	Expired, Evicted      int64
@@ -82,6 +82,9 @@ type StatsInfo struct {
 
 	Channels, Patterns, ShardChannels int // that somebody subscribes to
 }
+
+// ByteRates are bytes a second, all of them and those of replication.
+type ByteRates struct{ In, Out, ReplicationIn, ReplicationOut float64 }
 
 // CPUInfo is the time that the process has used, and the children it has waited
 // for.
@@ -134,9 +137,9 @@ func (s *Server) Info() Info {
 		Persistence: s.persistenceInfo(),
 		Stats: StatsInfo{
 			Connections: s.connections.Load(), Commands: s.commands.Load(),
-			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted, EvictedClients: s.clientMemory.evicted.Load(), ErrorReplies: st.ErrorReplies,
-			Snapshots: e.Snapshots(),
-			Channels:  s.hub.Topics(pubsub.Channel), Patterns: s.hub.Topics(pubsub.Pattern), ShardChannels: s.hub.Topics(pubsub.Shard),
+			Hits: st.Hits, Misses: st.Misses, Expired: st.Expired, Evicted: st.Evicted,
+			EvictedClients: s.clientMemory.evicted.Load(), ErrorReplies: st.ErrorReplies, Snapshots: e.Snapshots(),
+			Channels: s.hub.Topics(pubsub.Channel), Patterns: s.hub.Topics(pubsub.Pattern), ShardChannels: s.hub.Topics(pubsub.Shard),
 		},
 		Replication: s.replicationInfo(),
 		Tracking:    s.caches.info(),
@@ -153,8 +156,8 @@ func (s *Server) Info() Info {
 	if network != nil {
 		in.Stats.Network = network()
 	}
-	r := s.rates(in.Stats.Network)
-	in.Stats.OpsPerSecond, in.Stats.InPerSecond, in.Stats.OutPerSecond = r.ops, r.inRate, r.outRate
+	r := s.rates(in.Stats.Network, &in.Replication)
+	in.Stats.OpsPerSecond, in.Stats.PerSecond = r.ops, r.bytes
 	ps := s.percentiles()
 	for _, name := range slices.Sorted(maps.Keys(st.Commands)) {
 		in.Commands = append(in.Commands, CommandInfo{
@@ -198,7 +201,8 @@ func (s *Server) memoryInfo() MemoryInfo {
 			m.Replicas += n
 		}
 	}
-	m.Used = m.Keyspace + m.Clients + m.Base + m.Backlog
+	m.Tracking = s.caches.info().Memory
+	m.Used = m.Keyspace + m.Clients + m.Tracking + m.Base + m.Backlog
 	m.Peak = s.raisePeak(m.Used)
 	return m
 }
@@ -219,16 +223,16 @@ func (s *Server) notePeak() { s.raisePeak(s.engine.Used() + memoryBase) }
 
 // A rateMark is when somebody last asked for the rates, and what they were.
 type rateMark struct {
-	at              time.Time
-	commands        int64
-	in, out         int64 // bytes
-	ops             int64 // a second
-	inRate, outRate float64
+	at       time.Time
+	commands int64
+	counts   [4]int64 // of bytes, as in bytes
+	ops      int64    // a second
+	bytes    ByteRates
 }
 
 // rates are those of commands and of bytes since they were last asked for, if that is a
 // tenth of a second ago or more: nothing ticks here to take samples.
-func (s *Server) rates(net NetworkStats) *rateMark {
+func (s *Server) rates(net NetworkStats, repl *ReplicationInfo) *rateMark {
 	was := s.lastRates.Load()
 	if was == nil {
 		was = &rateMark{at: s.started}
@@ -239,8 +243,10 @@ func (s *Server) rates(net NetworkStats) *rateMark {
 		return was
 	}
 	rate := func(n, was int64) float64 { return float64(max(0, n-was)) / d.Seconds() }
-	m := &rateMark{at: now, commands: n, in: net.BytesIn, out: net.BytesOut, ops: int64(rate(n, was.commands)),
-		inRate: rate(net.BytesIn, was.in), outRate: rate(net.BytesOut, was.out)}
+	m := &rateMark{at: now, commands: n, ops: int64(rate(n, was.commands)),
+		counts: [4]int64{net.BytesIn, net.BytesOut, repl.BytesIn, repl.BytesOut}}
+	m.bytes = ByteRates{rate(m.counts[0], was.counts[0]), rate(m.counts[1], was.counts[1]),
+		rate(m.counts[2], was.counts[2]), rate(m.counts[3], was.counts[3])}
 	s.lastRates.Store(m)
 	return m
 }
@@ -362,6 +368,8 @@ func human(n int64) string {
 	return fmt.Sprintf("%.2f%c", f, units[0])
 }
 
+func kilobytes(bytes float64) string { return fmt.Sprintf("%.2f", bytes/1024) }
+
 func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
 
 // percent is a share of the whole in per cent; nothing has no share.
@@ -418,7 +426,7 @@ func infoClients(t *infoText, _ *Server, in *Info) {
 
 func infoMemory(t *infoText, _ *Server, in *Info) {
 	m := &in.Memory
-	overhead := m.Base + m.Clients + m.Backlog
+	overhead := m.Base + m.Clients + m.Tracking + m.Backlog
 	t.bytes("used_memory", m.Used)
 	t.bytes("used_memory_rss", m.RSS)
 	t.bytes("used_memory_peak", m.Peak)
@@ -534,10 +542,10 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"total_net_output_bytes", st.Network.BytesOut,
 		"total_net_repl_input_bytes", in.Replication.BytesIn,
 		"total_net_repl_output_bytes", in.Replication.BytesOut,
-		"instantaneous_input_kbps", fmt.Sprintf("%.2f", st.InPerSecond/1024),
-		"instantaneous_output_kbps", fmt.Sprintf("%.2f", st.OutPerSecond/1024),
-		"instantaneous_input_repl_kbps", "0.00",
-		"instantaneous_output_repl_kbps", "0.00",
+		"instantaneous_input_kbps", kilobytes(st.PerSecond.In),
+		"instantaneous_output_kbps", kilobytes(st.PerSecond.Out),
+		"instantaneous_input_repl_kbps", kilobytes(st.PerSecond.ReplicationIn),
+		"instantaneous_output_repl_kbps", kilobytes(st.PerSecond.ReplicationOut),
 		"rejected_connections", st.Network.Rejected,
 		"sync_full", in.Replication.SyncFull,
 		"sync_partial_ok", in.Replication.PartialOK,

@@ -13,24 +13,6 @@ import (
 	"github.com/larderdb/larder/internal/redistest"
 )
 
-// TestInfoFields holds the names of INFO's fields to those of a redis-server.
-func TestInfoFields(t *testing.T) {
-	theirs := fields(verbatim(redistest.Start(t).NewClient(t, 2).Do("INFO")))
-	ours := fields(verbatim(open(t).peer(t).Do("INFO")))
-	missing := map[string]bool{"gcc_version": true} // of C
-	added := map[string]bool{"go_version": true, "open_snapshots": true}
-	for name, section := range theirs {
-		if ours[name] != section && !missing[name] {
-			t.Errorf("%s of section %s is in section %q here", name, section, ours[name])
-		}
-	}
-	for name := range ours {
-		if theirs[name] == "" && !added[name] {
-			t.Errorf("redis-server has no %s", name)
-		}
-	}
-}
-
 // infoShapes are the fields whose values do not look as those of a redis-server, with
 // what they look like: a digit stands for any number. They say what larder is.
 var infoShapes = map[string]string{
@@ -107,19 +89,6 @@ func TestInfoStopsNobody(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-// fields returns the section that each field stands in.
-func fields(info string) map[string]string {
-	m, section := map[string]string{}, ""
-	for line := range strings.SplitSeq(info, "\r\n") {
-		if s, ok := strings.CutPrefix(line, "# "); ok {
-			section = s
-		} else if name, _, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(name, "db") && !strings.HasPrefix(name, "errorstat_") {
-			m[name] = section
-		}
-	}
-	return m
 }
 
 func TestInfoSections(t *testing.T) {
@@ -213,6 +182,55 @@ func TestInfoValues(t *testing.T) {
 	offset := number("master_repl_offset")
 	if id := info("master_replid"); len(id) != 40 || id == info("run_id") || offset != 0 {
 		t.Errorf("master_replid = %s, offset %d", id, offset)
+	}
+}
+
+// The table of what clients have read counts, and counts no more when it is forgotten.
+func TestTrackingMemory(t *testing.T) {
+	s := open(t)
+	look, reader := s.peer(t), s.peer(t)
+	reader.Do("HELLO", "3")
+	reader.Do("CLIENT", "TRACKING", "ON")
+	overhead := func() int {
+		n, err := strconv.Atoi(field(verbatim(look.Do("INFO", "memory")), "used_memory_overhead", ":"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	key := func(i int) string { return strings.Repeat("k", 100) + strconv.Itoa(i) }
+	before := overhead()
+	for _, test := range []struct {
+		how    string
+		forget func()
+	}{
+		{"writes", func() {
+			for i := range 1000 {
+				look.Do("SET", key(i), "v")
+			}
+		}},
+		{"FLUSHALL", func() { look.Do("FLUSHALL") }},
+		{"tracking-table-max-keys", func() {
+			look.Do("CONFIG", "SET", "tracking-table-max-keys", "1")
+			for range 100 { // each read forgets some
+				reader.Do("GET", "k")
+			}
+		}},
+	} {
+		for range 2 {
+			for i := range 1000 {
+				reader.Do("GET", key(i))
+			}
+		}
+		if n := overhead() - before; n < 100*1000 || n > 500*1000 {
+			t.Errorf("before %s a thousand keys that are tracked count for %d bytes", test.how, n)
+		}
+		if m := s.db.Stats().Memory; m.Tracking < 100*1000 || m.Used < m.Tracking+m.Keyspace {
+			t.Errorf("before %s Stats tell of %+v", test.how, m)
+		}
+		if test.forget(); overhead()-before > 1000 || overhead() < before {
+			t.Errorf("after %s what is tracked no more counts for %d bytes", test.how, overhead()-before)
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func (c *Client) orderly(why reason, on bool) {
 		c.mu.Lock()
 		c.feed.running = true
 		c.mu.Unlock()
-	case was != 0 && c.feed.why == 0 && !c.monitoring.Load():
+	case was != 0 && c.feed.why == 0:
 		c.t.Private(true)
 	}
 }

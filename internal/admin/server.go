@@ -66,6 +66,7 @@ type Server struct {
 	libraries    atomic.Pointer[[]string]
 	valueLen     atomic.Pointer[func(engine.Value) int]
 	anyChecksum  atomic.Bool // DEBUG SET-SKIP-CHECKSUM-VALIDATION
+	purging      sync.Mutex  // held while MEMORY PURGE does its work
 
 	asleep    atomic.Pointer[nap] // DEBUG SLEEP
 	pauses    pauses
@@ -197,6 +198,11 @@ func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, words [
 	if s.asleep.Load() != nil && !es.InTxn() {
 		s.awaitNap(es)
 		es.Batch(false)
+	}
+	if spec.Flags&engine.Admin != 0 {
+		if err := s.mayGuarded(cl, spec); err != nil {
+			return err
+		}
 	}
 	if spec.Flags&engine.NoAuth == 0 && !cl.authenticated() {
 		return errNoAuth

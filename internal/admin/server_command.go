@@ -201,7 +201,7 @@ func init() {
 	addHelp("MEMORY", "server", "4.0.0",
 		"DOCTOR", "Says what looks wrong.",
 		"MALLOC-STATS", "Tells what the Go runtime says of its memory.",
-		"PURGE", "Does nothing: what is free is given back by itself.",
+		"PURGE", "Gives memory that is free back to the system now.",
 		"STATS", "Tells what memory is used for.",
 		"USAGE <key> [SAMPLES <count>]", "Tells the memory of a key, with its value.",
 	)
@@ -288,11 +288,17 @@ var _ = add(&engine.Ctl{
 
 var _ = add(&engine.Ctl{
 	Spec: engine.Spec{
-		Name: "MEMORY|PURGE", Arity: 2, Group: "server", Since: "4.0.0", Complexity: "O(1)",
-		Summary: "Does nothing: what is free is given back by itself.",
+		Name: "MEMORY|PURGE", Arity: 2, Group: "server", Since: "4.0.0", Complexity: "O(N) for N objects on the Go heap",
+		Summary: "Gives memory that is free back to the system now.",
 		Tips:    []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 	},
-	Run: func(_ *engine.Session, _ *engine.Args, w *engine.Reply) error {
+	Run: func(s *engine.Session, _ *engine.Args, w *engine.Reply) error {
+		srv := server(s)
+		if c := client(s); c != nil && s.InTxn() {
+			c.doLater(srv.purge) // which takes long, and EXEC holds shards
+		} else {
+			srv.purge()
+		}
 		w.OK()
 		return nil
 	},
@@ -331,8 +337,8 @@ func replyMemoryStats(s *Server, w *engine.Reply) {
 	put("total.allocated", m.Used)
 	put("startup.allocated", m.Base)
 	put("replication.backlog", m.Backlog)
-	put("clients.slaves", 0)
-	put("clients.normal", m.Clients)
+	put("clients.slaves", m.Replicas)
+	put("clients.normal", m.Clients-m.Replicas)
 	put("cluster.links", 0)
 	put("aof.buffer", 0)
 	put("lua.caches", 0)

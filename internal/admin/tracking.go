@@ -63,6 +63,7 @@ type tracking struct {
 	mu       sync.Mutex // guards following
 	clients  map[int64]*Client
 	keys     map[string]*readers
+	keyBytes int64 // about what keys take, without their readers
 	items    int
 	prefixes map[string]map[*Client]bool
 	lengths  []int // of prefixes, each once
@@ -170,6 +171,7 @@ func (tr *tracking) read(c *Client, k *engine.KeySet) {
 		if r == nil {
 			r = &readers{}
 			tr.keys[strings.Clone(key)] = r
+			tr.keyBytes += trackedKeyBase + int64(len(key))
 			added++
 		}
 		tr.items += r.add(c.ID, tr.clients)
@@ -255,6 +257,7 @@ func (tr *tracking) invalidateLocked(writer *Client, key string) {
 		return
 	}
 	delete(tr.keys, key)
+	tr.keyBytes -= trackedKeyBase + int64(len(key))
 	note := invalidation{keys: []string{key}}
 	tr.items -= r.all(func(id int64) {
 		if c := tr.clients[id]; c != nil && !c.track.bcast && (c != writer || !c.track.noLoop) {
@@ -265,8 +268,8 @@ func (tr *tracking) invalidateLocked(writer *Client, key string) {
 
 // flushLocked tells everybody to forget everything.
 func (tr *tracking) flushLocked() {
-	clear(tr.keys)
-	tr.items = 0
+	tr.keys = map[string]*readers{} // one that was cleared would keep its room
+	tr.keyBytes, tr.items = 0, 0
 	note := invalidation{all: true}
 	for _, c := range tr.clients {
 		tr.sendLocked(c, &note)
@@ -388,16 +391,23 @@ func (s *Server) clientByID(id int64) *Client {
 
 // TrackingInfo is what INFO tells of client-side caching.
 type TrackingInfo struct {
-	Clients  int // that track
-	Keys     int // that some of them have read
-	Items    int // the pairs of such a key and a client
-	Prefixes int // that some of them want to hear of
+	Clients  int   // that track
+	Keys     int   // that some of them have read
+	Items    int   // the pairs of such a key and a client
+	Prefixes int   // that some of them want to hear of
+	Memory   int64 // bytes, about, of keys with their readers: they are no client's alone
 }
+
+// What a key in the table takes besides its bytes, and each reader of it.
+const (
+	trackedKeyBase = 128
+	trackedReader  = 12
+)
 
 func (tr *tracking) info() TrackingInfo {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	return TrackingInfo{len(tr.clients), len(tr.keys), tr.items, len(tr.prefixes)}
+	return TrackingInfo{len(tr.clients), len(tr.keys), tr.items, len(tr.prefixes), tr.keyBytes + trackedReader*int64(tr.items)}
 }
 
 // state is what CLIENT LIST and CLIENT TRACKINGINFO show.
