@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 )
@@ -15,3 +16,10 @@ type tally struct{ atomic.Int64 }
 // an atomic addition would wait for all that was stored before, which costs a tenth
 // of a GET.
 func (c *tally) own() { *(*int64)(unsafe.Pointer(c))++ }
+
+// assign gives a transaction a lane of its own.
+func (s *stats) assign(t *Txn) {
+	lanes := s.owned
+	t.counts = lanes.take()
+	runtime.AddCleanup(t, lanes.give, t.counts)
+}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math/bits"
-	"runtime"
 	"slices"
 	"time"
 
@@ -92,10 +91,9 @@ type tableRef struct{ shard, db int }
 
 // makeTxn makes a transaction of e for its pool.
 func (e *Engine) makeTxn() any {
-	t, lanes := &Txn{e: e, counts: e.stats.owned.take()}, e.stats.owned
+	t := &Txn{e: e, lane: int(nextLane())}
 	t.keys.e = e
-	t.lane = int(nextLane())
-	runtime.AddCleanup(t, lanes.give, t.counts)
+	e.stats.assign(t)
 	return t
 }
 
