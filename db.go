@@ -200,7 +200,8 @@ type Transport interface {
 	// beginning, lets a batch of replies be built aside. It is called within Exec.
 	Private(private bool)
 
-	// Class says which limit of the output holds: 0 normal, 1 replica, 2 pubsub.
+	// Class says which limit of the output holds: 0 normal, 1 replica, 2 pubsub. 3 is
+	// a monitor, whose limit is the normal one. Only 0 may be closed for being idle.
 	Class(class int)
 
 	// Waiting is called within Exec when a command begins to wait, with no lock

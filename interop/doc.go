@@ -7,4 +7,5 @@
 //	redigo_test.go   redigo     rueidis_test.go  rueidis
 //	tools_test.go    redis-cli and redis-benchmark
 //	sentinel_test.go go-redis's FailoverClient with redis-sentinel
+//	browser_test.go  what programs ask that show keys, or export figures
 package interop

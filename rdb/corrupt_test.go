@@ -218,6 +218,8 @@ var corruptions = []struct {
 	{"stream", "consumer twice", streamWith(4, 205, "alice", "alice", 100)},
 	{"stream", "entry of two consumers", streamWith(4, 205, "alice", "bob", 102)},
 	{"stream", "entry that is not pending", streamWith(4, 205, "alice", "bob", 103)},
+	{"stream", "entry of no consumer", appendParts(streamWith(4, 205, "alice", "bob", 100)[:lenToConsumers], count(1), "alice", int64(1),
+		count(1), [2]uint64{102, 5})},
 	{"stream", "nodes out of order", nodesOf(200, 100)},
 	{"stream", "node twice", nodesOf(100, 100)},
 	{"stream", "nodes that overlap", nodesOf(100, 101)},
@@ -231,6 +233,10 @@ func streamWith(length, last uint64, first, second string, own uint64) []byte {
 	b = appendParts(b, "g", count(100), count(0), count(0), count(2), [2]uint64{100, 0}, int64(1), count(1), [2]uint64{102, 5}, int64(1), count(1))
 	return appendParts(b, count(2), first, int64(1), count(1), [2]uint64{102, 5}, second, int64(1), count(1), [2]uint64{own, map[uint64]uint64{102: 5}[own]})
 }
+
+// lenToConsumers is where the consumers of a streamWith begin.
+var lenToConsumers = len(streamWith(4, 205, "alice", "bob", 100)) - len(appendParts(nil, count(2), "alice", int64(1), count(1), [2]uint64{},
+	"bob", int64(1), count(1), [2]uint64{}))
 
 var noGroups = appendParts(nil, count(4), count(205), count(0), count(100), count(0), count(0), count(0), count(4), count(0))
 

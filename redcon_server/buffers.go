@@ -7,6 +7,7 @@ const (
 	readSize  = 16 << 10  // what a connection reads into, unless a command is longer
 	readMax   = 1 << 20   // read buffers up to this are reused, longer ones are left to the collector
 	flushAt   = 64 << 10  // replies beyond this are written before the batch ends
+	showAt    = 16 << 10  // replies beyond this are shown before they are written
 	outRetain = 256 << 10 // reply buffers up to this are reused
 )
 

@@ -25,7 +25,8 @@ func (s *Server) obey(a *admin.Server) {
 		})
 	}
 	a.SetNetwork(func() admin.NetworkStats {
-		return admin.NetworkStats{Rejected: s.Stats().Rejected}
+		st := s.Stats()
+		return admin.NetworkStats{Rejected: st.Rejected, BytesIn: st.BytesIn, BytesOut: st.BytesOut, Reads: st.Reads, Writes: st.Writes}
 	})
 }
 

@@ -57,8 +57,11 @@ type door struct {
 	reads      int      // reads in a row that did not have to wait
 	timed      bool     // a read deadline may be set
 	idleUntil  time.Time
+	idleFrom   time.Time     // when the client was last sent something, if that is what it is idle from
 	since      atomic.Int64  // the tick at which it began to wait, 0 if it does not, or toRest
 	query      atomic.Uint64 // what Buffers shows: used<<32 | free
+	bytesIn    atomic.Int64  // read, ever; whoever reads stores it
+	readsIn    atomic.Int64  // how often that was
 
 	// While a command waits, and readOn reads.
 	waiting  bool
@@ -70,7 +73,9 @@ type door struct {
 	out        *buffer
 	dst        []byte
 	sent, done int
-	direct     bool // each command's reply goes to output at its end
+	direct     bool         // each command's reply goes to output at its end
+	shown      int          // what unsent is
+	unsent     atomic.Int64 // about the length of dst[sent:] where that is a lot, for others to read
 
 	output  output  // above TLS, where there is TLS
 	crypted *output // under TLS, else nil
@@ -224,11 +229,16 @@ func (d *door) fill() {
 		d.reads = 0
 		runtime.Gosched()
 	}
-	if idle := l.Timeout > 0 && d.output.class.Load() == 0 && !d.direct; idle || d.timed {
+	if idle := l.Timeout > 0 && d.output.class.Load() == classNormal; idle || d.timed {
 		d.idleUntil = time.Time{}
 		if d.timed = idle; idle {
-			d.idleUntil = time.Now().Add(l.Timeout)
+			from := d.idleFrom
+			if from.IsZero() {
+				from = time.Now()
+			}
+			d.idleUntil = from.Add(l.Timeout)
 		}
+		d.idleFrom = time.Time{}
 		_ = d.sock.SetReadDeadline(d.idleUntil)
 		if d.over.Load() {
 			return
@@ -236,12 +246,14 @@ func (d *door) fill() {
 	}
 	var n int
 	var err error
+	begun := false // one byte came, and the rest comes with the next read
 	switch {
 	case d.tls == nil && d.sock.late():
 		n, err = d.sock.readLate(d)
 	case d.start == d.end:
 		d.leaveRoom()
 		n, err = readLate(d.top, d)
+		begun = n > 0
 	default:
 		n, err = d.top.Read(d.takeRoom())
 	}
@@ -251,10 +263,22 @@ func (d *door) fill() {
 	if err == nil && n == 0 {
 		err = io.EOF
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && (d.idleUntil.IsZero() || time.Now().Before(d.idleUntil)) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		d.countRead(n, !begun)
+	} else if d.idleUntil.IsZero() || time.Now().Before(d.idleUntil) {
 		err, d.timed = nil, true // wake, not time: look at the limits again
+	} else if at := d.output.lastPushed(); time.Since(at) < l.Timeout {
+		err, d.timed, d.idleFrom = nil, true, at // who is told something is not idle
 	}
 	d.gone = err
+}
+
+// countRead counts n bytes, and a read unless the bytes are but a part of one.
+func (d *door) countRead(n int, whole bool) {
+	d.bytesIn.Store(d.bytesIn.Load() + int64(n))
+	if whole {
+		d.readsIn.Store(d.readsIn.Load() + 1)
+	}
 }
 
 // wake has an idle connection look at limits that have changed.
@@ -369,7 +393,11 @@ func (d *door) run() {
 		}
 		d.done = len(d.dst)
 		d.dst = d.conn.Exec(d.dst, d.words)
+		if n := len(d.dst) - d.sent; n-d.shown >= showAt {
+			d.show(n)
+		}
 		if d.direct {
+			d.show(0)
 			d.output.push(d.dst[d.sent:])
 			d.dst, d.sent = d.dst[:0], 0
 		}
@@ -403,7 +431,16 @@ func (d *door) endBatch() {
 	}
 }
 
+// show publishes that n bytes of replies are not in the output yet.
+func (d *door) show(n int) {
+	if n != d.shown {
+		d.shown = n
+		d.unsent.Store(int64(n))
+	}
+}
+
 func (d *door) flush() {
+	d.show(0)
 	if !d.over.Load() { // who was killed hears nothing more
 		d.output.send(d.dst[d.sent:])
 	}
@@ -533,6 +570,7 @@ const streamAhead = 128 << 10
 
 func (t *transport) Private(private bool) {
 	if !private && !t.direct {
+		(*door)(t).show(0)
 		t.output.hold()
 		t.output.push(t.dst[t.sent:t.done])
 		t.sent = t.done
@@ -554,7 +592,7 @@ func show(a, server net.Addr) string {
 
 func (t *transport) Buffers() Buffers {
 	q := t.query.Load()
-	b := Buffers{QueryUsed: int(q >> 32), QueryFree: int(uint32(q))}
+	b := Buffers{QueryUsed: int(q >> 32), QueryFree: int(uint32(q)), OutputFixed: int(t.unsent.Load())}
 	b.OutputQueued, b.OutputChunks = t.output.queued()
 	if t.tls != nil {
 		bytes, chunks := t.crypted.queued()
@@ -566,6 +604,7 @@ func (t *transport) Buffers() Buffers {
 
 func (t *transport) Waiting() (done func()) {
 	d := (*door)(t)
+	d.show(0)
 	d.output.send(d.dst[d.sent:d.done])
 	d.sent = d.done
 	if d.over.Load() || d.waiting || d.gone != nil {
@@ -606,6 +645,9 @@ func (d *door) readOn() {
 		d.end += n
 		d.query.Store(d.queryNow())
 		d.grew()
+		if n > 0 {
+			d.countRead(n, true)
+		}
 		switch {
 		case err == nil:
 		case !errors.Is(err, os.ErrDeadlineExceeded):

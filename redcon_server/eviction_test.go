@@ -33,14 +33,14 @@ func serveWith(t testing.TB, o Options, config ...string) (*larder.DB, *Server) 
 	return db, s
 }
 
-// infoField is a number of INFO.
+// infoField is a number of INFO, without what is behind the point.
 func infoField(t testing.TB, db *larder.DB, name string) int {
 	t.Helper()
 	text, err := db.Do("INFO", "everything")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`\n` + name + `:(\d+)\r`).FindStringSubmatch(text.(string))
+	m := regexp.MustCompile(`\n` + name + `:(\d+)(?:\.\d+)?\r`).FindStringSubmatch(text.(string))
 	if m == nil {
 		t.Fatalf("INFO has no %s", name)
 	}

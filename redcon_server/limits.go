@@ -9,9 +9,9 @@ type Limits struct {
 	// 10,000. One more gets an error and is closed.
 	MaxClients int
 
-	// Timeout closes a connection that has sent nothing for so long (timeout);
-	// 0 is never. One that waits, or is a subscriber, a monitor or a replica,
-	// is not idle.
+	// Timeout closes a connection that has sent nothing for so long (timeout), and was
+	// told nothing without asking, as of keys that it caches; 0 is never. One that waits,
+	// or is a subscriber, a monitor or a replica, is not idle.
 	Timeout time.Duration
 
 	// TCPKeepAlive is after how long of silence TCP asks whether the peer is
@@ -81,10 +81,12 @@ func or[T comparable](v *T, zero T) {
 	}
 }
 
-// The classes of connections that have limits of their own: see Transport.Class.
+// The classes of connections: see Transport.Class. Only those of classNormal can be idle.
 const (
+	classNormal  = 0
 	classReplica = 1
 	classPubSub  = 2
+	classMonitor = 3 // has the limit of the normal ones
 )
 
 func (l *Limits) output(class int32) OutputLimit {

@@ -34,7 +34,11 @@ type output struct {
 
 	// What is queued, for others to read without mu.
 	bytes, chunks atomic.Int64
-	shared        *flusher // who begins to write what was pushed; nil: a goroutine of its own
+
+	// What was written, ever: bytes that are no replica's, and how often. Both are stored under mu.
+	written, writes atomic.Int64
+
+	shared *flusher // who begins to write what was pushed; nil: a goroutine of its own
 
 	mu      sync.Mutex  // guards following
 	changed sync.Cond   // busy, size or err has changed
@@ -47,6 +51,7 @@ type output struct {
 	held    bool // a batch is being run, which flushes at its end
 	err     error
 	soft    time.Time // since when size has been past the soft limit
+	pushed  time.Time // when something of the queue was last written to a connection that may be idle
 }
 
 func (o *output) init(to tryWriter, wait net.Conn, limits *atomic.Pointer[Limits], kill, grew func()) {
@@ -98,6 +103,7 @@ func (o *output) send(p []byte) {
 		o.mu.Unlock()
 		n, err := o.to.tryWrite(p)
 		o.mu.Lock()
+		o.countLocked(n)
 		if err != nil {
 			o.failLocked(err)
 		} else if n < len(p) && o.err == nil {
@@ -136,6 +142,10 @@ func (o *output) tryLocked() bool {
 }
 
 func (o *output) wroteLocked(n int, err error) {
+	o.countLocked(n)
+	if n > 0 && o.class.Load() == classNormal {
+		o.pushed = time.Now()
+	}
 	if o.err != nil {
 		return
 	}
@@ -160,6 +170,24 @@ func (o *output) wroteLocked(n int, err error) {
 	if !o.soft.IsZero() && o.size <= o.limit().Soft {
 		o.soft = time.Time{}
 	}
+}
+
+// countLocked counts a write of n bytes. Those to a replica are counted by who sends them.
+func (o *output) countLocked(n int) {
+	if n == 0 {
+		return
+	}
+	o.writes.Store(o.writes.Load() + 1)
+	if o.class.Load() != classReplica {
+		o.written.Store(o.written.Load() + int64(n))
+	}
+}
+
+// lastPushed is when the client was last sent something that had been queued.
+func (o *output) lastPushed() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.pushed
 }
 
 // appendLocked copies p to the end of the queue. Chunks begin small, since

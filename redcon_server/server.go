@@ -76,7 +76,8 @@ type Server struct {
 	listeners map[*listener]bool
 	opened    []*listener // of the endpoints, in their order
 	doors     map[*door]bool
-	clients   int // doors without those that only finish
+	clients   int   // doors without those that only finish
+	past      Stats // of doors that are gone: what they read and wrote
 	lanes     lanes
 }
 
@@ -340,13 +341,31 @@ type Stats struct {
 	Connected int   // connections now
 	Accepted  int64 // connections ever, rejected ones among them
 	Rejected  int64 // because of MaxClients
+
+	// What was read and written, in bytes and in calls. TLS counts as what is inside.
+	// What replicas are sent is in no count of bytes here.
+	BytesIn, BytesOut, Reads, Writes int64
 }
 
-// Stats counts connections.
+// Stats counts connections, and what has come and gone by them: it looks at each that
+// there is.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{Connected: s.clients, Accepted: s.accepted.Load(), Rejected: s.rejected.Load()}
+	st := s.past
+	for d := range s.doors {
+		st.add(d)
+	}
+	st.Connected, st.Accepted, st.Rejected = s.clients, s.accepted.Load(), s.rejected.Load()
+	return st
+}
+
+// add adds what a door has read and written.
+func (st *Stats) add(d *door) {
+	st.BytesIn += d.bytesIn.Load()
+	st.Reads += d.readsIn.Load()
+	st.BytesOut += d.output.written.Load()
+	st.Writes += d.output.writes.Load()
 }
 
 // admit makes a door for c, or turns it away.
@@ -394,6 +413,7 @@ func (s *Server) left(d *door) {
 func (s *Server) forget(d *door) {
 	s.mu.Lock()
 	delete(s.doors, d)
+	s.past.add(d)
 	s.mu.Unlock()
 }
 

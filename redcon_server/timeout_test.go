@@ -34,6 +34,10 @@ var idlers = []struct {
 	{"subscriber3", false, []string{"HELLO 3", "SUBSCRIBE c"}},
 	{"was-subscriber", true, []string{"SUBSCRIBE c", "UNSUBSCRIBE c"}},
 	{"monitor", false, []string{"MONITOR"}},
+	{"monitor-subscribed", false, []string{"HELLO 3", "MONITOR", "SUBSCRIBE c", "UNSUBSCRIBE c"}},
+	{"was-monitor", true, []string{"MONITOR", "RESET", "CLIENT SETNAME was-monitor"}},
+	{"tracking", true, []string{"HELLO 3", "CLIENT TRACKING ON", "GET k"}},
+	{"tracking-all", true, []string{"HELLO 3", "CLIENT TRACKING ON BCAST", "GET k"}},
 	{"replica", false, []string{"REPLCONF listening-port 1", "PSYNC ? -1"}},
 }
 
@@ -185,5 +189,23 @@ func TestTimeout(t *testing.T) {
 		set("1")
 		time.Sleep(2 * time.Second)
 		there(false, "two seconds after timeout 1")
+
+		// Who is told something is not idle, and is so from then on.
+		set("100")
+		c = connTo(t, s)
+		defer c.Close()
+		for _, words := range [][]string{{"CLIENT", "SETNAME", "idle"}, {"HELLO", "3"}, {"CLIENT", "TRACKING", "ON", "BCAST"}} {
+			c.Do(words...)
+		}
+		for range 5 {
+			time.Sleep(70 * time.Second)
+			if err := db.Set("k", "v"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(99 * time.Second)
+		there(true, "99 seconds after an invalidation of timeout 100")
+		time.Sleep(2 * time.Second)
+		there(false, "101 seconds after an invalidation of timeout 100")
 	})
 }

@@ -6,17 +6,17 @@ import "github.com/larderdb/larder"
 // adds: a command that must have its reply in the output before its locks drop
 // (SUBSCRIBE before the first message, a tracked read before the invalidation)
 // says Private(false) first, and then pushes the reply and appends nothing. A
-// connection of another class than normal, or one that is not private, is
-// never closed for being idle. After Waiting, words and dst stay as they are
-// until Exec returns. While no command waits, nobody looks whether the client
-// is there. Kill drops what waits to be written.
+// connection of another class than normal is never closed for being idle. After
+// Waiting, words and dst stay as they are until Exec returns. While no command
+// waits, nobody looks whether the client is there. Kill drops what waits to be
+// written.
 //
 // To the larder connection the door says Grew when it has read something, and when
 // what waits to be written has grown.
 type Transport = larder.Transport
 
-// Buffers are the bytes that a connection holds. OutputFixed is always 0:
-// replies are built in borrowed memory.
+// Buffers are the bytes that a connection holds. OutputFixed is what a
+// batch has answered and not yet written, if that is 16 KB or more.
 type Buffers = larder.Buffers
 
 // A conn is a *larder.Conn, or what the tests have for one. All of it but

@@ -123,7 +123,7 @@ func (n *node) beginFailover(a failoverArgs) error {
 	case len(n.replicas) == 0:
 		return larder.Error("ERR FAILOVER requires connected replicas.")
 	case a.force && (a.timeout == 0 || a.host == ""):
-		return larder.Error("ERR FAILOVER with force option requires both a timeout and target HOST and IP to be set.")
+		return larder.Error("ERR FAILOVER with force option requires both a timeout and target HOST and IP.")
 	}
 	if a.host != "" {
 		for _, d := range n.replicas {

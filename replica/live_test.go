@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -340,4 +341,58 @@ func TestAnnounced(t *testing.T) {
 		t.Errorf("ROLE tells of %v", got)
 	}
 	f.Close()
+}
+
+// A replica that is not announced is told of by its own INFO only, which is where sentinels
+// look: its primary lists it as any other, and nothing else is said to it.
+func TestUnannounced(t *testing.T) {
+	n := servePrimary(t)
+	told := func(t *testing.T, r redistest.Client) (fields []string) {
+		for _, announced := range []string{"no", "yes", "no"} {
+			must(t, r, "CONFIG", "SET", "replica-announced", announced)
+			fields = append(fields, field(t, r, "replication", "replica_announced"))
+		}
+		return fields
+	}
+	_, r := startFollower(t, n.addr, "--replica-announced", "no")
+	if got := field(t, r, "replication", "replica_announced"); got != "0" {
+		t.Errorf("of redis-server replica_announced:%s", got)
+	}
+	db := open(t, "replica-announced", "no", "replica-announce-ip", "replica.example", "replica-announce-port", "1234")
+	follow(t, db, replica.Options{Addr: n.addr})
+	l := clientOf(t, db)
+	if got := field(t, l, "replication", "replica_announced"); got != "0" {
+		t.Errorf("replica_announced:%s", got)
+	}
+	if got, want := told(t, l), told(t, r); !slices.Equal(got, want) {
+		t.Errorf("replica_announced is %q, and of redis-server %q", got, want)
+	}
+	until(t, "both are listed", func() bool { return len(must(t, n, "ROLE").Elems[2].Elems) == 2 })
+	if got := field(t, n, "replication", "slave1"); !strings.HasPrefix(got, "ip=replica.example,port=1234,state=online,") {
+		t.Errorf("slave1:%s", got)
+	}
+	var said [][]string // in the handshake
+	for _, announced := range []string{"no", "yes"} {
+		var words []string
+		p := script(t, func(l *scriptedLink) {
+			for w := l.next(); w != nil; w = l.next() {
+				if w[0] == "PSYNC" { // of a history of its own
+					return
+				}
+				words = append(words, strings.Join(w, " "))
+				l.say("+OK\r\n")
+			}
+		}, func(*scriptedLink) {})
+		f, err := replica.Follow(t.Context(), open(t, "replica-announced", announced), replica.Options{Addr: "primary", Dial: p.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the link ends", func() bool { return f.Status().Err != nil })
+		f.Close()
+		p.running.Wait()
+		said = append(said, words)
+	}
+	if !slices.Equal(said[0], said[1]) || len(said[0]) < 3 {
+		t.Errorf("it says %q, and announced %q", said[0], said[1])
+	}
 }

@@ -27,7 +27,8 @@ import (
 type cutter struct {
 	ln   net.Listener
 	to   string
-	mu   sync.Mutex // guards following
+	gate sync.RWMutex // held by who holds the bytes up
+	mu   sync.Mutex   // guards following
 	open []net.Conn
 }
 
@@ -54,7 +55,7 @@ func newCutter(t testing.TB, to string) *cutter {
 			c.mu.Unlock()
 			for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 				all.Go(func() {
-					io.Copy(pair[0], pair[1])
+					io.Copy(gated{pair[0], &c.gate}, pair[1])
 					pair[0].Close()
 					pair[1].Close()
 				})
@@ -77,6 +78,26 @@ func (c *cutter) cut() {
 		nc.Close()
 	}
 	c.open = nil
+}
+
+// hold lets nothing through until release is called, while the connections stand.
+func (c *cutter) hold(t testing.TB) (release func()) {
+	c.gate.Lock()
+	release = sync.OnceFunc(c.gate.Unlock)
+	t.Cleanup(release)
+	return release
+}
+
+// A gated is where bytes go while nobody holds them up.
+type gated struct {
+	io.Writer
+	gate *sync.RWMutex
+}
+
+func (g gated) Write(p []byte) (int, error) {
+	g.gate.RLock()
+	defer g.gate.RUnlock()
+	return g.Writer.Write(p)
 }
 
 // Links that are cut while there is much to say: replicas come back and go on, without

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -174,4 +175,46 @@ func TestSentinel(t *testing.T) {
 			m.eventually("has the primary's data", func() bool { return m.do("DEBUG", "DIGEST") == primary.do("DEBUG", "DIGEST") })
 		}
 	}
+}
+
+// A sentinel keeps to itself a replica that is not announced, until it is.
+func TestSentinelAndUnannounced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: takes many seconds; not with -short")
+	}
+	if _, err := exec.LookPath("redis-sentinel"); err != nil {
+		t.Skipf("SKIPPED: redis-sentinel is not on PATH (%v)", err)
+	}
+	primary, seen, unseen := newMember(t, false), newMember(t, false), newMember(t, false)
+	primary.begin(nil)
+	for _, m := range []*member{seen, unseen} {
+		m.begin(primary)
+		m.follows(primary)
+	}
+	if got := unseen.do("CONFIG", "SET", "replica-announced", "no"); got != "OK" {
+		t.Fatal(got)
+	}
+	s := beginSentinel(t, primary)
+	lists := func(want ...string) {
+		t.Helper()
+		s.eventually("lists "+strings.Join(want, ", "), func() bool {
+			c := redistest.Dial(t, "127.0.0.1:"+s.port)
+			defer c.Close()
+			var ports []string
+			for _, r := range c.Do("SENTINEL", "REPLICAS", "m").Elems {
+				for i := 0; i+1 < len(r.Elems); i += 2 {
+					if r.Elems[i].Str == "port" {
+						ports = append(ports, r.Elems[i+1].Str)
+					}
+				}
+			}
+			slices.Sort(ports)
+			slices.Sort(want)
+			return slices.Equal(ports, want)
+		})
+	}
+	s.eventually("knows both", func() bool { return strings.Contains(s.do("INFO", "sentinel"), "slaves=2,") })
+	lists(seen.port)
+	unseen.do("CONFIG", "SET", "replica-announced", "yes")
+	lists(seen.port, unseen.port)
 }

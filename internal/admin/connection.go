@@ -244,6 +244,7 @@ var _ = add(&engine.Ctl{
 			c.resetFeed()
 			server(s).monitors.remove(server(s), c)
 			c.orderly(watching, false)
+			c.tellClass()
 			c.mu.Lock()
 			c.name, c.proto = "", 2
 			c.mu.Unlock()

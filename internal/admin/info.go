@@ -72,8 +72,8 @@ type MemoryInfo struct {
 type StatsInfo struct {
 	Connections, Commands int64
 	OpsPerSecond          int64
-	PerSecond             ByteRates // as OpsPerSecond
-	Network               NetworkStats
+	PerSecond             ByteRates    // as OpsPerSecond
+	Network               NetworkStats // its bytes with those of replication
 	Hits, Misses          int64
 	Expired, Evicted      int64
 	EvictedClients        int64 // connections ended because of maxmemory-clients
@@ -151,11 +151,10 @@ func (s *Server) Info() Info {
 	in.Clients.Blocked, in.Clients.Timed = st.Blocked+s.postponed.Load(), st.Timed
 	s.mu.Lock()
 	in.Server.Port = s.port
-	network := s.network
 	s.mu.Unlock()
-	if network != nil {
-		in.Stats.Network = network()
-	}
+	_, in.Stats.Network = s.networkStats()
+	in.Stats.Network.BytesIn += in.Replication.BytesIn // which have fields of their own besides
+	in.Stats.Network.BytesOut += in.Replication.BytesOut
 	r := s.rates(in.Stats.Network, &in.Replication)
 	in.Stats.OpsPerSecond, in.Stats.PerSecond = r.ops, r.bytes
 	ps := s.percentiles()
@@ -579,8 +578,8 @@ func infoStats(t *infoText, _ *Server, in *Info) {
 		"unexpected_error_replies", 0,
 		"total_error_replies", st.ErrorReplies,
 		"dump_payload_sanitizations", 0,
-		"total_reads_processed", 0,
-		"total_writes_processed", 0,
+		"total_reads_processed", st.Network.Reads,
+		"total_writes_processed", st.Network.Writes,
 		"io_threaded_reads_processed", 0,
 		"io_threaded_writes_processed", 0,
 		"reply_buffer_shrinks", 0,

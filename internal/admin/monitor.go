@@ -61,6 +61,7 @@ func (ms *monitors) add(srv *Server, c *Client) {
 		c.t.Push([]byte("+OK\r\n"))
 	}
 	ms.mu.Unlock()
+	c.tellClass()
 	c.settles = true
 	ms.settle(srv)
 }

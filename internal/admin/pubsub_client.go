@@ -178,6 +178,18 @@ func (c *Client) isSubscriber(on bool) {
 	if from, to := uint32(classNormal), uint32(classPubSub); on && c.kind.CompareAndSwap(from, to) {
 		c.t.Class(2)
 	} else if !on && c.kind.CompareAndSwap(to, from) {
+		c.tellClass()
+	}
+}
+
+// tellClass has a client that does not subscribe be of the class of monitors, or an
+// ordinary one. It is called within Exec.
+func (c *Client) tellClass() {
+	switch {
+	case class(c.kind.Load()) != classNormal:
+	case c.monitoring.Load():
+		c.t.Class(3)
+	default:
 		c.t.Class(0)
 	}
 }

@@ -82,6 +82,7 @@ type Server struct {
 	clients map[int64]*Client
 	port    int // of the first TCP listener, 0 without one
 	network func() NetworkStats
+	before  NetworkStats // what network said at CONFIG RESETSTAT
 
 	// OnShutdown, if set, is called by SHUTDOWN: it ends the process, or says why
 	// not. An embedded store has none.
@@ -100,7 +101,8 @@ type ShutdownArgs struct {
 // NetworkStats are what a network front end adds to INFO.
 type NetworkStats struct {
 	Rejected          int64 // connections, because there were too many
-	BytesIn, BytesOut int64
+	BytesIn, BytesOut int64 // without those of replication
+	Reads, Writes     int64 // calls
 }
 
 // New returns a Server without an engine.
@@ -164,7 +166,30 @@ func (s *Server) Port() int {
 func (s *Server) SetNetwork(stats func() NetworkStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.network = stats
+	s.network, s.before = stats, NetworkStats{}
+}
+
+// networkStats are the counters of the network front end: what they have ever been, and
+// since CONFIG RESETSTAT.
+func (s *Server) networkStats() (ever, since NetworkStats) {
+	s.mu.Lock()
+	stats, was := s.network, s.before
+	s.mu.Unlock()
+	if stats != nil {
+		ever = stats()
+	}
+	return ever, NetworkStats{
+		Rejected: ever.Rejected - was.Rejected, BytesIn: ever.BytesIn - was.BytesIn, BytesOut: ever.BytesOut - was.BytesOut,
+		Reads: ever.Reads - was.Reads, Writes: ever.Writes - was.Writes,
+	}
+}
+
+// resetNetwork has the counters of the network front end begin anew.
+func (s *Server) resetNetwork() {
+	ever, _ := s.networkStats()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = ever
 }
 
 func (s *Server) pid() int { return os.Getpid() }
@@ -295,8 +320,9 @@ func (s *Server) resetStats() {
 	s.commands.Store(0)
 	s.connections.Store(0)
 	s.peak.Store(0)
+	s.resetNetwork()
 	s.clientMemory.evicted.Store(0)
-	s.lastRates.Store(nil)
+	s.lastRates.Store(&rateMark{at: time.Now()})
 	s.latency.reset()
 	if r := s.Replication(); r != nil {
 		r.ResetStats()

@@ -309,6 +309,15 @@ func (e *Engine) refuses(s *Session, flags Flag) error {
 	return nil
 }
 
+// misread is what a command fails with whose words are wrong: that writes are refused is
+// told before its words are looked at, as in Redis.
+func (e *Engine) misread(s *Session, o *Spec, err error) error {
+	if no := e.refuses(s, o.Flags); no != nil {
+		return no
+	}
+	return err
+}
+
 // enqueue queues a command of a MULTI. Once the transaction is known to fail
 // nothing more is kept. A queue that has come to take more than
 // client-query-buffer-limit ends the connection, as a command that long would.

@@ -40,6 +40,7 @@ func (o *Op[A, R]) Do(s *Session, a A) (r R, err error) {
 func (o *Op[A, R]) exec(s *Session, args *Args, w *Reply) error {
 	a := o.Parse(args)
 	if err := args.Done(); err != nil {
+		err = s.e.misread(s, &o.Spec, err)
 		s.e.stats.count(s.lane, &o.Spec, err)
 		return err
 	}
@@ -94,6 +95,7 @@ func (b *Blocking[A, R]) Do(ctx context.Context, s *Session, a A) (R, error) {
 func (b *Blocking[A, R]) exec(s *Session, args *Args, w *Reply) error {
 	a := b.Parse(args)
 	if err := args.Done(); err != nil {
+		err = s.e.misread(s, &b.Spec, err)
 		s.e.stats.count(s.lane, &b.Spec, err)
 		return err
 	}
