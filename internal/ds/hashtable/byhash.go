@@ -13,7 +13,7 @@ func (v *View) FindHash(hash uint64, want func(Handle) bool) Handle {
 	d := v.slotOf(hs)
 	sg, b := d.seg, bucketOf(hs, d.depth)
 	for range sg {
-		bk := &sg[b]
+		bk := sg.bucket(b)
 		for m := match8(bk.t0, tag); m != 0; m &= m - 1 {
 			if h := bk.slot[bits.TrailingZeros64(m)>>3]; v.hash(v.Key(h)) == hash && want(h) {
 				return h

@@ -1,6 +1,9 @@
 package hashtable
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // A segment is an open hash table of fixed size: 16 buckets of one cache line
 // each, without pointers.
@@ -27,6 +30,12 @@ type bucket struct {
 }
 
 type segment [buckets]bucket
+
+// bucket returns &sg[b], of which there is one. Go looks at *sg first where the index is
+// no constant, lest sg be nil: a lookup would pay for a line that it does not need.
+func (sg *segment) bucket(b int) *bucket {
+	return (*bucket)(unsafe.Add(unsafe.Pointer(sg), b*int(unsafe.Sizeof(bucket{}))))
+}
 
 const lo8, hi8, hi4 = 0x0101010101010101, 0x8080808080808080, 0x80808080
 

@@ -35,7 +35,7 @@ func (v *View) Find(hash uint64, key string) Handle {
 	d := v.slotOf(hs)
 	sg, b := d.seg, bucketOf(hs, d.depth)
 	for range sg {
-		bk := &sg[b]
+		bk := sg.bucket(b)
 		for m := match8(bk.t0, tag); m != 0; m &= m - 1 {
 			if h := bk.slot[bits.TrailingZeros64(m)>>3]; v.key(v.at(h)) == key {
 				return h
