@@ -208,7 +208,7 @@ func portOf(addr string) string {
 
 // infoEqual are the fields whose values must be those of a redis-server.
 var infoEqual = strings.Fields(`
-	redis_version redis_git_sha1 redis_git_dirty redis_mode arch_bits process_supervised hz configured_hz io_threads_active
+	redis_version redis_git_sha1 redis_git_dirty redis_mode process_supervised hz configured_hz io_threads_active
 	connected_clients cluster_connections maxclients blocked_clients tracking_clients clients_in_timeout_table
 	number_of_cached_scripts number_of_functions number_of_libraries maxmemory maxmemory_human
 	maxmemory_policy mem_cluster_links mem_aof_buffer active_defrag_running lazyfree_pending_objects
