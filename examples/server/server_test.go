@@ -50,6 +50,17 @@ func (p *proc) said() string {
 	return p.log.String()
 }
 
+// says waits until the log has a text: what is written to it arrives by a pipe.
+func (p *proc) says(want string) {
+	p.t.Helper()
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(p.said(), want); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Errorf("the log has no %q:\n%s", want, p.said())
+			return
+		}
+	}
+}
+
 // command is the program with its arguments.
 func command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], append([]string{"-test.run=none"}, args...)...)
