@@ -82,10 +82,19 @@ func TestRest(t *testing.T) {
 		expect(t, "the message", c.read(), `["message" "a" "hello"]`)
 	}
 	cs[3].send("*2\r\n$4\r\nECHO\r\n$5\r\nhe")
-	time.Sleep(3 * restTick)
-	if served, _ := lanesOf(s); served == 0 {
-		t.Error("a client rests in mid-command: its buffer is held")
+	waitFor(t, "it to be in a lane", func() bool { served, _ := lanesOf(s); return served == 1 })
+	before := s.ticks.Load()
+	for range 3 {
+		s.tick()
 	}
+	waitFor(t, "a client in mid-command to be asked to rest, and to wait on in its lane", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for d := range s.lanes.served {
+			return d.since.Load() > before
+		}
+		return false
+	})
 	cs[3].send("llo\r\nPING\r\n")
 	expect(t, "a command in pieces", cs[3].read()+cs[3].read(), `"hello"PONG`)
 	atRest(t, s)
