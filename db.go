@@ -261,10 +261,11 @@ func (db *DB) NewConn(t Transport) *Conn { return &Conn{db.shared.admin.NewClien
 func (c *Conn) Exec(dst []byte, words [][]byte) []byte { return c.c.Exec(dst, words) }
 
 // Grew says that the Buffers of the Transport have grown otherwise than by an Exec, so
-// that maxmemory-clients is obeyed at once and not at the next command. Any goroutine may
-// call it. Where it may hold locks, as within Push, it says that it is locked: then Grew
-// does not wait, and leaves it to another goroutine to end connections. A Transport that
-// never calls Grew is looked at behind each command.
+// that maxmemory-clients is obeyed at once and not at the next command, or that they have
+// shrunk, so that nobody is ended for what is no longer there. Any goroutine may call it.
+// Where it may hold locks, as within Push, it says that it is locked: then Grew does not
+// wait, and leaves it to another goroutine to end connections. A Transport that never
+// calls Grew is looked at behind each command.
 func (c *Conn) Grew(locked bool) { c.c.Grew(locked) }
 
 // Batch says that the next Exec follows the last one at once, so that the clock,

@@ -55,6 +55,8 @@ type door struct {
 	words      [][]byte // the next command
 	bad        error    // or what is wrong with it
 	reads      int      // reads in a row that did not have to wait
+	ran        int      // commands of the batch
+	turns      uint8    // see giveWay
 	timed      bool     // a read deadline may be set
 	idleUntil  time.Time
 	idleFrom   time.Time     // when the client was last sent something, if that is what it is idle from
@@ -87,14 +89,14 @@ func newDoor(s *Server, c net.Conn, config *tls.Config) *door {
 	d.output.shared = &s.flusher
 	if config == nil {
 		d.top = d.sock
-		d.output.init(d.sock, d.sock, &s.limits, d.Kill, d.grewLocked)
+		d.output.init(d.sock, d.sock, &s.limits, d.Kill, d.resized)
 		return d
 	}
 	d.crypted = new(output)
-	d.crypted.init(d.sock, d.sock, &s.limits, d.Kill, d.grewLocked)
+	d.crypted.init(d.sock, d.sock, &s.limits, d.Kill, d.resized)
 	d.tls = tls.Server(underTLS{d.sock, d.crypted}, config)
 	d.top = d.tls
-	d.output.init(overTLS{d}, nil, &s.limits, d.Kill, d.grewLocked)
+	d.output.init(overTLS{d}, nil, &s.limits, d.Kill, d.resized)
 	return d
 }
 
@@ -295,9 +297,9 @@ func (d *door) grew() {
 	}
 }
 
-// grewLocked does so when there is more to write, under the lock of an output, and
-// perhaps of a publisher.
-func (d *door) grewLocked() {
+// resized does so when there is more to write, under the lock of an output and perhaps of
+// a publisher, or when a buffer was given back.
+func (d *door) resized() {
 	if d.ready.Load() {
 		d.conn.Grew(true)
 	}
@@ -363,6 +365,7 @@ func (d *door) leaveRoom() {
 		d.parser.Release()
 		d.words = nil
 		d.query.Store(0)
+		d.resized()
 	}
 }
 
@@ -382,7 +385,7 @@ func (d *door) run() {
 	}
 	d.conn.Batch(true)
 	defer d.conn.Batch(false)
-	for !d.over.Load() && d.gone == nil {
+	for d.ran = 0; !d.over.Load() && d.gone == nil; {
 		if d.bad != nil {
 			d.srv.log.Debug("protocol error", "remote", d.remote(), "error", d.bad)
 			w := resp.Reply{Buf: d.dst}
@@ -393,6 +396,7 @@ func (d *door) run() {
 		}
 		d.done = len(d.dst)
 		d.dst = d.conn.Exec(d.dst, d.words)
+		d.ran++
 		if n := len(d.dst) - d.sent; n-d.shown >= showAt {
 			d.show(n)
 		}
@@ -418,8 +422,11 @@ func (d *door) run() {
 // endBatch writes what there is to say, and gives its buffer back. When a client reads
 // the reply to its QUIT it is there no more for anybody else either.
 func (d *door) endBatch() {
+	turns := d.ran >= turnsFrom && !d.closing && !d.direct
 	if d.closing {
 		d.leave()
+	} else if turns {
+		d.giveWay()
 	}
 	d.flush()
 	if d.out != nil {
@@ -428,6 +435,9 @@ func (d *door) endBatch() {
 			outPool.Put(d.out)
 		}
 		d.out, d.dst = nil, nil
+	}
+	if turns {
+		d.giveWay()
 	}
 }
 
@@ -459,7 +469,9 @@ func (d *door) panicked(v any) {
 	d.stopReading()
 }
 
-// Kill ends the connection from any goroutine, and waits for nothing.
+// Kill ends the connection from any goroutine, and waits for nothing. What is still to be
+// written goes at once, and not only when the connection's goroutine has its next turn: of
+// those that are killed because of their memory there may be many.
 func (d *door) Kill() {
 	if d.over.Swap(true) {
 		return
@@ -467,6 +479,10 @@ func (d *door) Kill() {
 	d.cancel()
 	go func() {
 		defer close(d.killed)
+		d.output.drop()
+		if d.crypted != nil {
+			d.crypted.drop()
+		}
 		_ = d.sock.Close() // may wait for a reader to wake
 	}()
 }

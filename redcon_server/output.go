@@ -24,13 +24,13 @@ var (
 // Over TLS there are two: one under tls.Conn, for what is encrypted, and one
 // above it, since encrypting is nothing to do under a publisher's locks.
 type output struct {
-	to     tryWriter
-	wait   net.Conn // writes that wait; nil where to takes all there is
-	limits *atomic.Pointer[Limits]
-	class  atomic.Int32
-	noAuth atomic.Bool // the client may run next to nothing: see limit
-	kill   func()
-	grew   func() // told, under mu, that there is more to write
+	to      tryWriter
+	wait    net.Conn // writes that wait; nil where to takes all there is
+	limits  *atomic.Pointer[Limits]
+	class   atomic.Int32
+	noAuth  atomic.Bool // the client may run next to nothing: see limit
+	kill    func()
+	resized func() // told, under mu, that there is more to write, or nothing any more
 
 	// What is queued, for others to read without mu.
 	bytes, chunks atomic.Int64
@@ -54,8 +54,8 @@ type output struct {
 	pushed  time.Time // when something of the queue was last written to a connection that may be idle
 }
 
-func (o *output) init(to tryWriter, wait net.Conn, limits *atomic.Pointer[Limits], kill, grew func()) {
-	o.to, o.wait, o.limits, o.kill, o.grew = to, wait, limits, kill, grew
+func (o *output) init(to tryWriter, wait net.Conn, limits *atomic.Pointer[Limits], kill, resized func()) {
+	o.to, o.wait, o.limits, o.kill, o.resized = to, wait, limits, kill, resized
 	o.changed.L = &o.mu
 }
 
@@ -167,6 +167,9 @@ func (o *output) wroteLocked(n int, err error) {
 		o.queue, o.one[0] = nil, nil
 	}
 	o.showLocked()
+	if o.size == 0 {
+		o.resized()
+	}
 	if !o.soft.IsZero() && o.size <= o.limit().Soft {
 		o.soft = time.Time{}
 	}
@@ -216,7 +219,7 @@ func (o *output) appendLocked(p []byte) {
 func (o *output) grewLocked(n int) {
 	o.size += n
 	o.showLocked()
-	o.grew()
+	o.resized()
 	l := o.limit()
 	switch {
 	case l.Hard > 0 && o.size > l.Hard:
@@ -247,11 +250,7 @@ func (o *output) limit() OutputLimit {
 // failLocked ends the output and has the connection killed.
 func (o *output) failLocked(err error) {
 	if o.err == nil {
-		o.err = err
-		o.queue, o.size, o.first = nil, 0, 0
-		o.showLocked()
-		o.small = nil // somebody may be writing it
-		o.changed.Broadcast()
+		o.dropLocked(err)
 		o.kill()
 	}
 }
@@ -395,15 +394,29 @@ func (o *output) finish() {
 	}
 }
 
-// shut ends the output. What it waits for are writes to a closed connection.
-func (o *output) shut() {
+// drop ends the output, whatever is queued.
+func (o *output) drop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.dropLocked(net.ErrClosed)
+}
+
+func (o *output) dropLocked(err error) {
 	if o.err == nil {
-		o.err = net.ErrClosed
+		o.err = err
+		o.queue, o.size, o.first = nil, 0, 0
+		o.showLocked()
+		o.small = nil // somebody may be writing it
+		o.changed.Broadcast()
 	}
-	o.queue, o.size = nil, 0
-	o.showLocked()
+}
+
+// shut ends the output, and waits until nobody writes any more. What it waits for are
+// writes to a closed connection.
+func (o *output) shut() {
+	o.drop()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for o.busy {
 		o.changed.Wait()
 	}

@@ -69,6 +69,7 @@ type Server struct {
 	dialed   atomic.Int64
 	flusher  flusher
 	ticks    atomic.Int64 // that have been, from 1 on: see lanes
+	busy     atomic.Bool  // nobody gives way: see giveWay
 
 	mu        sync.Mutex // guards following
 	closed    bool

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"container/list"
 	"context"
 	"maps"
 	"net"
@@ -75,6 +76,9 @@ type Client struct {
 
 	monitoring atomic.Bool // it is shown all commands: MONITOR
 	silent     atomic.Bool // and hears nothing now: CLIENT REPLY OFF
+
+	size  int           // its class, if sized is not nil; clientMemory.mu guards both
+	sized *list.Element // where it is in clientMemory.sizes
 
 	mu       sync.Mutex // guards following
 	name     string

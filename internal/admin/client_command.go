@@ -412,7 +412,7 @@ var _ = add(&engine.Ctl{
 		if err != nil {
 			return err
 		}
-		c.noEvict.Store(on)
+		c.setNoEvict(on)
 		w.OK()
 		return nil
 	},

@@ -1,8 +1,8 @@
 package admin
 
 import (
-	"cmp"
-	"slices"
+	"container/list"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,10 +10,12 @@ import (
 
 // Connections that take too much memory together: maxmemory-clients.
 //
-//	counted  what a connection takes, as far as the sum knows; every command of its
-//	         own brings it up to date, and so does what fills its buffers meanwhile
+//	counted  what a connection takes, as far as the sum knows; every command of its own
+//	         brings it up to date, and so does what fills or empties its buffers meanwhile
 //	used     the sum over all connections that the limit is about: those of ordinary
 //	         clients and of subscribers. While there is no limit it stands still
+//	sizes    the connections that may be ended, those of about one size together, so
+//	         that a large one is found at once, however many there are
 //	evict    ends the largest first, until the sum is within the limit
 //
 // Where somebody else's goroutine fills a buffer (a message to a subscriber) locks are
@@ -40,6 +42,72 @@ type clientMemory struct {
 	hopeless time.Time  // when all were ended that may be, and it was not enough
 	again    bool       // a timer looks again
 	told     bool       // of that, in the log
+
+	mu    sync.Mutex             // guards following; the innermost lock
+	sizes [sizeClasses]list.List // of *Client
+}
+
+// Connections of a size class take less than twice what others of it do; what is below
+// the second is in the first, whatever is above the last in the last.
+const (
+	sizeClasses    = 20
+	smallestClient = clientBase
+)
+
+// sizeClassOf is the size class of n bytes, -1 for none.
+func sizeClassOf(n int64) int {
+	if n <= 0 {
+		return -1
+	}
+	return min(bits.Len64(uint64(n/(2*smallestClient))), sizeClasses-1)
+}
+
+// aboutTheLargest is how many of the largest size class are compared for the largest.
+const aboutTheLargest = 64
+
+// largest is the connection to end first, as far as counted tells; nil if none may be.
+func (m *clientMemory) largest() *Client {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := len(m.sizes) - 1; i >= 0; i-- {
+		var most *Client
+		for e, n := m.sizes[i].Front(), 0; e != nil && n < aboutTheLargest; e, n = e.Next(), n+1 {
+			if c := e.Value.(*Client); most == nil || c.counted.Load() > most.counted.Load() {
+				most = c
+			}
+		}
+		if most != nil {
+			return most
+		}
+	}
+	return nil
+}
+
+// place puts a connection where it belongs in sizes. It is called behind whatever may
+// have changed that.
+func (m *clientMemory) place(c *Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to := -1
+	if !c.noEvict.Load() {
+		to = sizeClassOf(c.counted.Load())
+	}
+	if c.sized != nil {
+		if to == c.size {
+			return
+		}
+		m.sizes[c.size].Remove(c.sized)
+		c.sized = nil
+	}
+	if to >= 0 {
+		c.size, c.sized = to, m.sizes[to].PushBack(c)
+	}
+}
+
+// setNoEvict has the connection spared, or not.
+func (c *Client) setNoEvict(on bool) {
+	c.noEvict.Store(on)
+	c.srv.clientMemory.place(c)
 }
 
 // obeyClientMemory follows maxmemory-clients, which may be a share of maxmemory. Without
@@ -66,9 +134,9 @@ func (s *Server) obeyClientMemory() {
 	s.evictAside()
 }
 
-// Grew says that the connection's buffers may have grown otherwise than by a command of
-// its own. Any goroutine may call it; locked says that it may hold locks, so that what is
-// too much is ended in another one.
+// Grew says that the connection's buffers may have grown, or shrunk, otherwise than by a
+// command of its own. Any goroutine may call it; locked says that it may hold locks, so
+// that what is too much is ended in another one.
 func (c *Client) Grew(locked bool) {
 	switch {
 	case c.srv.clientMemory.limit.Load() == 0 || !c.recount():
@@ -107,6 +175,9 @@ func (c *Client) recount() (over bool) {
 		}
 		if c.counted.CompareAndSwap(was, n) {
 			m.used.Add(n - was)
+			if sizeClassOf(n) != sizeClassOf(was) {
+				m.place(c)
+			}
 			break
 		}
 	}
@@ -118,6 +189,7 @@ func (c *Client) recount() (over bool) {
 func (c *Client) uncount() {
 	if was := c.counted.Swap(-1); was > 0 {
 		c.srv.clientMemory.used.Add(-was)
+		c.srv.clientMemory.place(c)
 	}
 }
 
@@ -153,30 +225,41 @@ func (s *Server) evict() {
 		return
 	}
 	m.again = false
-	type candidate struct {
-		c *Client
-		n int64
-	}
-	var candidates []candidate
-	for _, c := range s.list() {
-		c.recount()
-		if n := c.counted.Load(); n > 0 && !c.noEvict.Load() {
-			candidates = append(candidates, candidate{c, n})
+	for all := false; m.used.Load() > limit; {
+		c := m.largest()
+		switch {
+		case c != nil:
+			s.evictOne(c, limit)
+			continue
+		case all:
+			m.hopelessLocked(s)
+			return
+		}
+		all = true
+		for _, c := range s.list() {
+			c.recount()
 		}
 	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.n, a.n) })
-	for _, v := range candidates {
-		if m.used.Load() <= limit {
-			break
-		}
-		s.log.Info("Evicting client: " + v.c.Describe())
-		v.c.Kill()
-		m.evicted.Add(1)
-	}
-	if m.used.Load() <= limit {
-		m.hopeless, m.told = time.Time{}, false
+	m.hopeless, m.told = time.Time{}, false
+}
+
+// evictOne ends the connection that is the largest, unless it has become smaller since it
+// was last looked at.
+func (s *Server) evictOne(c *Client, limit int64) {
+	m := &s.clientMemory
+	was := sizeClassOf(c.counted.Load())
+	c.recount()
+	if is := sizeClassOf(c.counted.Load()); is < was || is < 0 || m.used.Load() <= limit {
+		m.place(c)
 		return
 	}
+	s.log.Info("Evicting client: " + c.Describe())
+	c.Kill()
+	m.evicted.Add(1)
+}
+
+// hopelessLocked takes note that all were ended that may be, and that it was not enough.
+func (m *clientMemory) hopelessLocked(s *Server) {
 	m.hopeless = time.Now()
 	if !m.told { // once: it may be so for long, and commands go on
 		m.told = true

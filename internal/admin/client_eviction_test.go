@@ -77,6 +77,50 @@ func TestClientEvictionOrder(t *testing.T) {
 	}
 }
 
+// However many there are, a large one is found at once, and those of its size are ended
+// before smaller ones.
+func TestClientEvictionOfMany(t *testing.T) {
+	s := open(t, "maxmemory-clients", "20mb")
+	var small, large []*peer
+	for i := range 1000 {
+		p := s.peer(t)
+		if i%10 == 0 {
+			p.grow(150_000)
+			large = append(large, p)
+		} else {
+			p.grow(2000)
+			small = append(small, p)
+		}
+	}
+	me := s.peer(t)
+	me.Do("CLIENT", "NO-EVICT", "on")
+	me.Do("CONFIG", "SET", "maxmemory-clients", "10mb")
+	left := func(of []*peer) (n int) {
+		for _, p := range of {
+			if !killed(p) {
+				n++
+			}
+		}
+		return n
+	}
+	const base = 2048
+	rest := (10<<20 - base - 900*(base+2000)) / (base + 150_000)
+	wait(t, "most of the large ones to be evicted", func() bool { return left(large) == rest })
+	if left(small) != len(small) {
+		t.Errorf("%d small ones are evicted", len(small)-left(small))
+	}
+	for _, p := range large {
+		p.grow(0) // what is left of them has been read meanwhile
+	}
+	small[0].grow(6 << 20)
+	me.Do("PING")
+	if killed(small[0]) {
+		t.Error("it counts what clients have no longer")
+	}
+	me.Do("CONFIG", "SET", "maxmemory-clients", "128k")
+	wait(t, "all to be evicted", func() bool { return left(small)+left(large) < 100 })
+}
+
 // Its own command may make a client the largest: it ends before it is answered again.
 func TestClientEvictsItself(t *testing.T) {
 	s := open(t, "maxmemory-clients", "200k")

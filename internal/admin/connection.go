@@ -249,7 +249,7 @@ var _ = add(&engine.Ctl{
 			c.name, c.proto = "", 2
 			c.mu.Unlock()
 			c.mute = mute{from: -1}
-			c.noEvict.Store(false)
+			c.setNoEvict(false)
 			c.noTouch.Store(false)
 			c.logOut()
 		}
