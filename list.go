@@ -85,7 +85,7 @@ var (
 )
 
 func lpushOp(name, since, summary string, front, exists bool) *op[lpushArgs, int64] {
-	event := listPushEvents[front]
+	event := pushEvent(front)
 	return &op[lpushArgs, int64]{
 		Spec: spec{
 			Name: name, Arity: -3, Flags: write | denyOOM | fast, Keys: engine.One("RW INSERT"),
@@ -120,11 +120,13 @@ func lpushOp(name, since, summary string, front, exists bool) *op[lpushArgs, int
 	}
 }
 
-// The events of a push and of a pop, by whether it is at the front.
-var (
-	listPushEvents = map[bool]string{true: "lpush", false: "rpush"}
-	listPopEvents  = map[bool]string{true: "lpop", false: "rpop"}
-)
+// pushEvent is the event of a push at the front or at the back.
+func pushEvent(front bool) string {
+	if front {
+		return "lpush"
+	}
+	return "rpush"
+}
 
 // LLen returns the number of elements of a list, 0 for a missing one. O(1).
 func (c Commands) LLen(key string) (int64, error) { return opLLen.Do(c.s, key) }

@@ -158,16 +158,22 @@ func lpopOp(name, summary string, front bool) *op[lpopArgs, lpopReply] {
 	}
 }
 
-// The names of the commands that replicas are told of what was popped, by whether it
-// was the front.
-var listPopNames = map[bool]string{true: "LPOP", false: "RPOP"}
+// popNames are the event of a pop at the front or at the back, and the command that
+// replicas are told of it.
+func popNames(front bool) (event, command string) {
+	if front {
+		return "lpop", "LPOP"
+	}
+	return "rpop", "RPOP"
+}
 
 // popElement removes an element of a list that exists.
 func popElement(t *txn, key string, l engine.ListView, front bool) listElement {
 	e := t.EditList(key, l)
 	v := e.Pop(front)
 	t.OwnResult()
-	t.Effect('l', listPopEvents[front], key, listPopNames[front], key)
+	event, command := popNames(front)
+	t.Effect('l', event, key, command, key)
 	notifyEmptied(t, key, e.Len())
 	return listElement{v: v}
 }
@@ -189,7 +195,8 @@ func popElements(t *txn, key string, l engine.ListView, front bool, count int64)
 	t.OwnResult()
 	e := t.EditList(key, l)
 	e.Delete(from, n)
-	t.Effect('l', listPopEvents[front], key, listPopNames[front], key, t.Int(count))
+	event, command := popNames(front)
+	t.Effect('l', event, key, command, key, t.Int(count))
 	notifyEmptied(t, key, e.Len())
 	return list
 }
@@ -387,8 +394,8 @@ func lmove(t *txn, a lmoveArgs) (e listElement, err error) {
 		to.Push(a.to == Left, elementAsString(t, v))
 	}
 	t.OwnResult()
-	t.Touch('l', listPushEvents[a.to == Left], a.destination)
-	event := listPopEvents[a.from == Left]
+	t.Touch('l', pushEvent(a.to == Left), a.destination)
+	event, _ := popNames(a.from == Left)
 	if a.old {
 		t.Effect('l', event, a.source, "RPOPLPUSH", a.source, a.destination)
 	} else {
