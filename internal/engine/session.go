@@ -50,6 +50,7 @@ type Session struct {
 	batch  bool          // see Batch
 	ended  time.Duration // when the last command of a batch did, since the engine's epoch; 0: look at the clock
 	streak streak
+	spare  *Txn // for the next command of the batch, nil if there is none
 
 	args     Args // of the command being run by Exec
 	lastName string
@@ -288,6 +289,10 @@ func (s *Session) endTime() time.Duration {
 func (s *Session) Batch(on bool) {
 	s.endStreak(nil)
 	s.batch, s.ended = on, 0
+	if s.spare != nil && !on {
+		s.e.txns.Put(s.spare)
+		s.spare = nil
+	}
 }
 
 // reject answers a command that is not run or queued.

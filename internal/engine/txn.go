@@ -111,8 +111,9 @@ func (t *Txn) open(s *Session, db int) {
 	k.db, k.list, k.hint, k.all, k.excl = db, k.list[:0], 0, false, false
 }
 
-// free returns t to the pool.
+// free makes t ready for another.
 func (t *Txn) free() {
+	s := t.s
 	t.keys.reset(t.e, 0)
 	t.s, t.now, t.held, t.end, t.changes = nil, 0, lockSet{}, 0, 0
 	if t.outer {
@@ -135,6 +136,15 @@ func (t *Txn) free() {
 		t.unstage(0)
 	}
 	t.resetBatch()
+	t.put(s)
+}
+
+// put keeps t for the next command of a batch, or returns it to the pool.
+func (t *Txn) put(s *Session) {
+	if s.batch && s.spare == nil {
+		s.spare = t
+		return
+	}
 	t.e.txns.Put(t)
 }
 
@@ -166,7 +176,11 @@ func (s *Session) begin(o *Spec, keeps bool) (*Txn, error) {
 		if o.Flags&DenyOOM != 0 && !s.e.makeRoom() && !s.Primary {
 			return nil, ErrOOM
 		}
-		t = s.e.txns.Get().(*Txn)
+		if t = s.spare; t != nil {
+			s.spare = nil
+		} else {
+			t = s.e.txns.Get().(*Txn)
+		}
 		// One flag at a time: a struct of them would be copied as a word, which waits
 		// for all its bytes to be stored, longer than the lookup takes.
 		t.open(s, s.DB)
@@ -421,7 +435,7 @@ func (t *Txn) over() {
 		if cap(t.keys.list) > 1<<10 {
 			t.keys.list = nil
 		}
-		t.e.txns.Put(t)
+		t.put(t.s)
 		return
 	}
 	if !t.done {
