@@ -37,22 +37,6 @@ func ownRSS() float64 {
 	return rss("self")
 }
 
-// processCPU is the CPU time that another process has used, in the system's
-// ticks of 10 ms.
-func processCPU(pid int) time.Duration {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	if len(f) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(f[11], 10, 64)
-	system, _ := strconv.ParseInt(f[12], 10, 64)
-	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
 // A histogram counts durations to within a sixteenth of each. It allocates
 // nothing while it counts.
 type histogram struct {

@@ -14,3 +14,12 @@ func threadCPU() time.Duration {
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
 	return time.Duration(t.Nano())
 }
+
+// processCPU is the CPU time that another process has used, to the nanosecond: a second
+// of it has too few of the system's ticks to compare with another second.
+func processCPU(pid int) time.Duration {
+	const scheduler = 2 // of the clocks that a process has
+	var t unix.Timespec
+	_ = unix.ClockGettime(int32(^pid<<3|scheduler), &t)
+	return time.Duration(t.Nano())
+}
