@@ -68,13 +68,16 @@ func (v Value) List() (l ListView, ok bool) {
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // List returns the list at key to be read, or ErrNil, or ErrWrongType.
-func (t *Txn) List(key string) (ListView, error) {
-	v, ok := t.Value(key)
-	if !ok {
-		return ListView{}, ErrNil
+func (t *Txn) List(key string) (l ListView, err error) {
+	tab, h := t.find(key)
+	if h == 0 {
+		return l, ErrNil
 	}
-	l, ok := v.List()
-	if !ok {
+	var ok bool
+	if l.big, ok = tab.Object(h).(*List); ok { // without what a Value costs
+		return l, nil
+	}
+	if l, ok = valueOf(tab, h).List(); !ok {
 		return l, ErrWrongType
 	}
 	return l, nil
@@ -179,7 +182,8 @@ func (t *Txn) EditList(key string, l ListView) (e ListEdit) {
 	fill, _, large := t.e.ListLimits()
 	e.t, e.at, e.fill, e.large = t, t.ref(t.db, key), quicklist.Fill(fill), large
 	if l.big != nil {
-		e.big, _ = Edit[*List](t, key, nil)
+		tab, h := t.lookup(e.at)
+		e.big = edit(t, e.at, tab, h, l.big)
 		return e
 	}
 	if e.buf = t.EditFlat(key, ListListpack); len(*e.buf) == 0 {

@@ -106,19 +106,24 @@ func Edit[V Object](t *Txn, key string, mk func() V) (v V, err error) {
 	if !ok {
 		return v, ErrWrongType
 	}
+	return edit(t, at, tab, h, v), nil
+}
+
+// edit is Edit of the object that was found.
+func edit[V Object](t *Txn, at *keyRef, tab *hashtable.Table, h hashtable.Handle, v V) V {
 	t.touch(tab, h)
 	if !tab.Young(h) { // a snapshot reads it
 		v = v.Clone().(V)
 		st := t.stage(at, stageObject)
 		st.obj, st.expireAt = v, KeepTTL
-		return v, nil
+		return v
 	}
 	if t.undo {
 		t.log = append(t.log, undo{at: *at, inPlace: true, obj: v.Clone(), expireAt: tab.ExpireAt(h)})
 	}
 	t.dirty++
 	t.stage(at, stageEdited).obj = v
-	return v, nil
+	return v
 }
 
 // EditFlat returns the flat bytes of key to be changed: a copy in the
