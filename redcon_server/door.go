@@ -426,6 +426,8 @@ func (d *door) endBatch() {
 	if d.closing {
 		d.leave()
 	} else if turns {
+		d.show(len(d.dst) - d.sent)
+		d.resized()
 		d.giveWay()
 	}
 	d.flush()

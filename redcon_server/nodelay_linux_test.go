@@ -47,7 +47,11 @@ func TestDelayReplicas(t *testing.T) {
 	other := dial(t, s)
 	other.do("PING")
 	c.Close()
-	waitFor(t, "the first to go", func() bool { return s.Stats().Connected == 1 })
+	waitFor(t, "the first to go, and its socket", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.doors) == 1
+	})
 	if class(classReplica); noDelay() == 0 {
 		t.Error("CONFIG SET does not act")
 	}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -85,20 +86,15 @@ func TestTurnsBesideWork(t *testing.T) {
 		}
 	}
 	var wg sync.WaitGroup
-	stop := make(chan struct{})
+	var stop atomic.Bool
 	for range 2 * runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !stop.Load() {
 			}
 		})
 	}
 	waitFor(t, "turns to take long", untilBusy(true))
-	close(stop)
+	stop.Store(true)
 	wg.Wait()
 	waitFor(t, "turns to be taken again", untilBusy(false))
 }
