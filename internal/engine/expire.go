@@ -193,7 +193,7 @@ func (x *expiry) stop() {
 func (e *Engine) expireSome(shard int, now int64) (more, idle bool) {
 	sh := &e.shards[shard]
 	sh.mu.Lock()
-	if e.state&(stateClosed|stateHide) != 0 {
+	if e.state&(stateClosed|stateHide) != 0 || e.expiry.off.Load() { // it may have been turned off since now
 		sh.mu.Unlock()
 		return false, true
 	}

@@ -334,6 +334,36 @@ func TestWatchExpiry(t *testing.T) {
 	}
 }
 
+// Who began to look for expired keys before that was turned off deletes none that expire
+// afterwards.
+func TestActiveExpireTurnedOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openToy(t, Config{})
+		keys := func() (n int64) {
+			for i := range db.shards {
+				n += db.shards[i].keys[0].keys.Load()
+			}
+			return n
+		}
+		db.SetActiveExpire(false)
+		on(db.s).setPX("k", "v", time.Second)
+		time.Sleep(3 * time.Second)
+		for i := range db.shards {
+			if _, idle := db.expireSome(i, db.clock.millis()); !idle {
+				t.Errorf("shard %d is not idle", i)
+			}
+		}
+		if n := keys(); n != 1 {
+			t.Errorf("%d keys are left of one", n)
+		}
+		db.SetActiveExpire(true)
+		time.Sleep(time.Second)
+		if n := keys(); n != 0 {
+			t.Errorf("%d keys are left when it is turned on again", n)
+		}
+	})
+}
+
 // WATCH sees a database that is flushed or exchanged, for the keys that there
 // are.
 func TestWatchWholeDatabases(t *testing.T) {
