@@ -152,10 +152,11 @@ func (c *conn) Do(words ...string) redistest.Value {
 		return redistest.Value{Kind: redistest.Closed}
 	}
 	out := c.conn.Exec(nil, bs)
+	if c.ctx.Err() != nil { // who is killed in mid-command hears nothing more
+		return redistest.Value{Kind: redistest.Closed}
+	}
 	if c.conn.Closing() {
 		defer c.Close()
-	} else if c.ctx.Err() != nil { // who is killed in mid-command hears nothing more
-		return redistest.Value{Kind: redistest.Closed}
 	}
 	v, err := redistest.ReadValue(bufio.NewReader(bytes.NewReader(out)))
 	if err != nil {

@@ -171,7 +171,7 @@ func TestBrowserAndExporter(t *testing.T) {
 		defer theirs.Close()
 		defer ours.Close()
 		for _, c := range []*redistest.Conn{theirs, ours} {
-			for _, line := range append([]string{"HELLO " + proto, "FLUSHALL", "SLOWLOG RESET"}, shelves...) {
+			for _, line := range append([]string{"HELLO " + proto, "FLUSHALL", "SLOWLOG RESET", "INFO"}, shelves...) {
 				if v := c.Do(strings.Fields(line)...); v.IsError() {
 					t.Fatalf("%s: %s", line, v)
 				}
