@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -145,11 +146,16 @@ func (n *node) removeLocked(d *downstream) {
 	}
 }
 
-// dropReplicasLocked ends all connections with replicas. n.mu is held.
+// dropReplicasLocked ends all connections with replicas. What is written from now on
+// reaches none of them: it may be of a history that they do not know by its name yet, and
+// they could not go on from there. n.mu is held.
 func (n *node) dropReplicasLocked(why string) {
 	for _, d := range n.replicas {
 		d.log(slog.LevelInfo, "Closing the connection with replica %s: %s", d.name(), why)
 		d.phase = phaseGone
+		if d.tail != nil {
+			d.tail.Abandon()
+		}
 		d.c.Kill()
 	}
 	n.replicas = nil
@@ -188,6 +194,9 @@ func (d *downstream) takeLocked(tail *engine.Tail) {
 	d.tail, d.began = tail, true
 	tail.SetLimit(d.n.limit())
 	tail.OnLost(func(why error) {
+		if why == io.EOF {
+			return // it was abandoned, by who ends the connection
+		}
 		go func() { // not under a writer's locks
 			if why == engine.ErrTooNew {
 				d.log(slog.LevelWarn, "Closing the connection with replica %s: what follows, such as fields of hashes that expire, "+
