@@ -49,17 +49,14 @@ type clientMemory struct {
 
 // Connections of a size class take less than twice what others of it do; what is below
 // the second is in the first, whatever is above the last in the last.
-const (
-	sizeClasses    = 20
-	smallestClient = clientBase
-)
+const sizeClasses = 20
 
 // sizeClassOf is the size class of n bytes, -1 for none.
 func sizeClassOf(n int64) int {
 	if n <= 0 {
 		return -1
 	}
-	return min(bits.Len64(uint64(n/(2*smallestClient))), sizeClasses-1)
+	return min(bits.Len64(uint64(n/(2*clientBase))), sizeClasses-1)
 }
 
 // aboutTheLargest is how many of the largest size class are compared for the largest.
