@@ -3,6 +3,7 @@ package larder_test
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"runtime/metrics"
 	"slices"
@@ -278,12 +279,16 @@ func TestHostileLCS(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, words := range [][]string{{"LCS", "a", "b"}, {"LCS", "a", "b", "LEN"}, {"LCS", "a", "b", "IDX", "WITHMATCHLEN"}} {
-			before := allocated()
-			if _, err := db.Do(words...); err != test.want {
-				t.Errorf("%q of %d and %d bytes: %v, want %v", words, test.a, test.b, err, test.want)
+			least := uint64(math.MaxUint64) // the whole process is counted, and what other tests left behind may still be at work
+			for range 5 {
+				before := allocated()
+				if _, err := db.Do(words...); err != test.want {
+					t.Errorf("%q of %d and %d bytes: %v, want %v", words, test.a, test.b, err, test.want)
+				}
+				least = min(least, allocated()-before)
 			}
-			if used := allocated() - before; used > 16<<20 {
-				t.Errorf("%q of %d and %d bytes allocates %d MB, limit 4 MB", words, test.a, test.b, used>>20)
+			if least > 5<<20 {
+				t.Errorf("%q of %d and %d bytes allocates %d MB, limit 4 MB", words, test.a, test.b, least>>20)
 			}
 		}
 	}
