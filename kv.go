@@ -40,6 +40,9 @@ func replyStr(w *reply, s engine.Str) {
 
 // Get returns the string at key, or ErrNil.
 func (c Commands) Get(key string) (string, error) {
+	if v, err, straight := c.s.CloneString(key); straight {
+		return v, err
+	}
 	v, err := opGet.Do(c.s, key)
 	return v.Flat, err
 }
@@ -69,6 +72,9 @@ type getAppendArgs struct {
 // returns dst as it was, and ErrNil, where there is no such key. If dst has
 // room nothing is allocated.
 func (c Commands) GetAppend(dst []byte, key string) ([]byte, error) {
+	if v, err, straight := c.s.AppendString(dst, key); straight {
+		return v, err
+	}
 	v, err := opGetAppend.Do(c.s, getAppendArgs{dst, key})
 	if err != nil {
 		return dst, err
@@ -100,6 +106,9 @@ type SetArgs struct {
 
 // Set sets key to value, whatever it held before, for ever.
 func (c Commands) Set(key, value string) error {
+	if c.s.Overwrite(key, value, formOf(value)) {
+		return nil
+	}
 	_, err := opSetPlain.Do(c.s, keyValue{key, value})
 	return err
 }

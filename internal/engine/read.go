@@ -81,11 +81,12 @@ func (t *Txn) expire(at *keyRef, tab *hashtable.Table, h hashtable.Handle) {
 }
 
 // touch sets an entry's access clock.
-func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) { t.accessed(tab.At(h)) }
+func (t *Txn) touch(tab *hashtable.Table, h hashtable.Handle) { t.s.accessed(tab.At(h)) }
 
-func (t *Txn) accessed(e hashtable.Entry) {
-	if was := e.Clock(); !t.e.accessedNow(was) && !t.s.NoTouch { // most hot keys were
-		if now := t.e.nextAccess(was); now != was {
+// accessed sets the access clock of an entry that s reads.
+func (s *Session) accessed(e hashtable.Entry) {
+	if was := e.Clock(); !s.e.accessedNow(was) && !s.NoTouch { // most hot keys were
+		if now := s.e.nextAccess(was); now != was {
 			e.SetClock(now)
 		}
 	}
@@ -125,7 +126,7 @@ func (t *Txn) String(key string) (Str, error) {
 			e := tab.At(h)
 			if s, flat := e.Flat(); flat && e.ExpireAt() == 0 && Form(e.Form()).Type() == TypeString {
 				at.found = h
-				if t.accessed(e); t.reading {
+				if t.s.accessed(e); t.reading {
 					t.hits++
 				}
 				return Str{Flat: s}, nil

@@ -19,10 +19,13 @@ const (
 
 // A shard is the part of every database's keyspace whose keys hash to it.
 type shard struct {
-	mu      sync.RWMutex // guards following
-	counted []int        // bytes of each table as they stand in used
-	changes int64        // of keys, since the engine was made
-	tell    bool         // the next change: see ExpectChange
+	mu      sync.RWMutex // guards following but what is atomic
+	gets    atomic.Int64 // straight calls, as sets and misses: see straight.go
+	misses  atomic.Int64
+	sets    tally
+	counted []int // bytes of each table as they stand in used
+	changes int64 // of keys, since the engine was made
+	tell    bool  // the next change: see ExpectChange
 	waiters map[dbKey]*waitQueue
 	watch   map[dbKey][]watcher
 
@@ -63,7 +66,9 @@ type keyRef struct {
 	found hashtable.Handle
 }
 
-func (k *keyRef) shard() int { return int(k.hash >> (64 - shardLog)) }
+func (k *keyRef) shard() int { return shardOf(k.hash) }
+
+func shardOf(hash uint64) int { return int(hash >> (64 - shardLog)) }
 
 // A KeySet collects the keys that a command names, with their modes. It plans
 // the locks.

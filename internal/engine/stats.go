@@ -26,6 +26,8 @@ type stats struct {
 	mu     sync.Mutex // guards following
 	errors map[string]int64
 	total  int64 // error replies
+
+	straight straightCount // before the last reset
 }
 
 // A laneList has the lanes of transactions. A Txn has a lane of its own for as long
@@ -223,6 +225,7 @@ func (e *Engine) Stats() Stats {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out.addStraight(e.straightCalls(), s.straight)
 	out.ErrorReplies = s.total
 	for code, n := range s.errors {
 		out.Errors[code] = n
@@ -244,6 +247,7 @@ func (e *Engine) ResetStats() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.straight = e.straightCalls()
 	s.total = 0
 	clear(s.errors)
 }

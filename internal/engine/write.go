@@ -442,7 +442,7 @@ func (t *Txn) overwrite(st *stage) bool {
 	}
 	t.changes++
 	t.dirty++
-	t.accessed(e)
+	t.s.accessed(e)
 	t.inPlace = tab // nothing to account for
 	return true
 }
