@@ -318,6 +318,7 @@ func (s *Saver) ended(j *job, err error) {
 	}
 	if err == nil || !j.asked && !givenUp {
 		s.failed.Store(err != nil)
+		s.srv.SettleGate(admin.GateSaving, s.failed.Load)
 	}
 	if !j.asked {
 		s.took = now.Sub(j.begun)

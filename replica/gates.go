@@ -9,8 +9,7 @@ import (
 // What replication keeps from running: commands in words only, since a Go
 // caller is told by Status.
 
-// The gates, bits of node.gate: most of the time there are none, and looking costs a
-// load.
+// The gates, bits of node.gate: most of the time there are none.
 const (
 	gateFew   uint32 = 1 << iota // writes, with too few good replicas
 	gateStale                    // all that reads data, with the link to the primary down
@@ -28,6 +27,7 @@ func (n *node) setGate(gate uint32, closed bool) {
 	} else {
 		n.gate.And(^gate)
 	}
+	n.srv.SettleGate(admin.GateReplication, func() bool { return n.gate.Load() != 0 })
 }
 
 // Admit decides whether a command may run now; see admin.Replication.

@@ -173,12 +173,7 @@ type nap struct{ over chan struct{} }
 // nap stops all connections for d: their next command waits before it takes any
 // lock, so that in a synctest bubble time can move.
 func (s *Server) nap(es *engine.Session, d time.Duration) {
-	n := &nap{make(chan struct{})}
-	s.asleep.Store(n)
-	defer func() {
-		s.asleep.CompareAndSwap(n, nil)
-		close(n.over)
-	}()
+	defer s.Stop()()
 	if es.OnWait != nil && !es.InTxn() {
 		defer es.OnWait()()
 	}
@@ -196,10 +191,16 @@ func (s *Server) nap(es *engine.Session, d time.Duration) {
 func (s *Server) Stop() (goOn func()) {
 	n := &nap{make(chan struct{})}
 	s.asleep.Store(n)
+	s.settleAsleep()
 	return sync.OnceFunc(func() {
 		s.asleep.CompareAndSwap(n, nil)
+		s.settleAsleep()
 		close(n.over)
 	})
+}
+
+func (s *Server) settleAsleep() {
+	s.SettleGate(gateAsleep, func() bool { return s.asleep.Load() != nil })
 }
 
 // awaitNap waits until no DEBUG SLEEP is under way.

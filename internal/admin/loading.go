@@ -22,7 +22,10 @@ const errLoading engine.Error = "LOADING Redis is loading the dataset in memory"
 
 // SetLoading has connections refused most commands while l is being loaded; nil ends
 // that.
-func (s *Server) SetLoading(l *Loading) { s.loading.Store(l) }
+func (s *Server) SetLoading(l *Loading) {
+	s.loading.Store(l)
+	s.SettleGate(gateLoading, func() bool { return s.loading.Load() != nil })
+}
 
 // Loading is what is being loaded, nil if nothing is.
 func (s *Server) Loading() *Loading { return s.loading.Load() }

@@ -111,6 +111,7 @@ func (p *pauses) settleLocked(s *Server) {
 		close(p.changed)
 		p.changed = nil
 	}
+	s.SettleGate(gatePaused, s.Paused)
 	if kind != pauseNothing && p.changed == nil {
 		p.changed = make(chan struct{})
 	}

@@ -57,7 +57,9 @@ type Server struct {
 	peaks        bufferPeaks
 	users        *acl.Users
 	aclLog       acl.Log
-	tracking     atomic.Bool // latency-tracking
+	tracking     atomic.Bool   // latency-tracking
+	gates        atomic.Uint32 // a set of Gates; written under settling
+	settling     sync.Mutex
 	failing      atomic.Pointer[engine.Error]
 	persistence  atomic.Pointer[Persistence]
 	replication  atomic.Pointer[Replication]
@@ -196,66 +198,6 @@ func (s *Server) pid() int { return os.Getpid() }
 
 // server returns the Server of a session.
 func server(s *engine.Session) *Server { return s.Engine().Owner().(*Server) }
-
-// Admit decides whether a command may run; see engine.Gate. One that is held up is asked
-// for again afterwards: much may be otherwise then.
-func (s *Server) Admit(es *engine.Session, c engine.Command, words [][]byte) error {
-	cl := client(es)
-	if cl == nil {
-		return nil
-	}
-	err := s.admit(es, cl, c, words)
-	for err == nil && s.Paused() && s.heldUp(es, cl, c.Info()) && s.awaitResume(es, cl) {
-		es.Batch(false)
-		err = s.admit(es, cl, c, words)
-	}
-	return err
-}
-
-func (s *Server) admit(es *engine.Session, cl *Client, c engine.Command, words [][]byte) error {
-	if err := s.failing.Load(); err != nil {
-		return *err
-	}
-	spec := c.Info()
-	if cl.last.Load() != spec {
-		cl.last.Store(spec)
-	}
-	if s.asleep.Load() != nil && !es.InTxn() {
-		s.awaitNap(es)
-		es.Batch(false)
-	}
-	if spec.Flags&engine.Admin != 0 {
-		if err := s.mayGuarded(cl, spec); err != nil {
-			return err
-		}
-	}
-	if spec.Flags&engine.NoAuth == 0 && !cl.authenticated() {
-		return errNoAuth
-	}
-	if u := cl.user(); !u.Free() && !es.Primary {
-		if err := s.permit(es, cl, u, spec, words); err != nil {
-			return err
-		}
-	}
-	if cl.monitoring.Load() && spec.Flags&(engine.Write|engine.ReadOnly|engine.MayReplicate) != 0 {
-		return errMonitorAsks
-	}
-	if err := cl.mayConfined(es, spec); err != nil {
-		return err
-	}
-	if err := s.mayRun(spec); err != nil {
-		return err
-	}
-	if s.persistence.Load() != nil {
-		if err := s.mayWrite(es, spec); err != nil {
-			return err
-		}
-	}
-	if r := s.replication.Load(); r != nil {
-		return (*r).Admit(es, spec)
-	}
-	return nil
-}
 
 // Ran takes note of a command that ran; see engine.Gate. Calls that were timed
 // together have equal shares of the time. One that waited in vain is processed, and
