@@ -106,10 +106,8 @@ func (p *Parser) Next(buf []byte) (words [][]byte, n int, err error) {
 				}
 				continue
 			}
-			if h := buf[n:]; len(h) >= 4 && h[2] == '\r' && '1' <= h[1] && h[1] <= '9' && int(h[1]-'0') <= or(p.MaxArgs, DefaultMaxArgs) {
-				p.left, p.pos, p.seen = int(h[1]-'0'), 4, 4 // almost every command
-				p.spans = p.spans[:0]
-				continue
+			if size := p.whole(buf[n:]); size != 0 {
+				return p.words, n + size, nil
 			}
 			line, ok := p.untilEnd(buf[n:], '\r', ErrMultibulkCount)
 			if !ok || n+len(line)+2 > len(buf) {
@@ -150,6 +148,49 @@ func (p *Parser) Next(buf []byte) (words [][]byte, n int, err error) {
 		}
 	}
 	return nil, n, p.err
+}
+
+// whole takes a command as almost every one is: all there, of less than 10 words of less
+// than 100 bytes. It returns the length of the command, and 0, having changed nothing but
+// words, where it is otherwise or wrong.
+func (p *Parser) whole(buf []byte) int {
+	if len(buf) < 4 || buf[2] != '\r' || buf[1] < '1' || buf[1] > '9' {
+		return 0
+	}
+	count := int(buf[1] - '0')
+	if count > or(p.MaxArgs, DefaultMaxArgs) || or(p.MaxBulk, DefaultMaxBulk) < 99 {
+		return 0
+	}
+	if count > cap(p.words) {
+		p.words = make([][]byte, 0, max(count, 4))
+	}
+	words := p.words[:count]
+	pos := 4
+	for i := range words {
+		h := buf[pos:]
+		if len(h) < 6 || h[0] != '$' {
+			return 0
+		}
+		size, head := h[1]-'0', 4
+		if size > 9 {
+			return 0
+		}
+		if h[2] != '\r' {
+			low := h[2] - '0'
+			if size == 0 || low > 9 || h[3] != '\r' {
+				return 0
+			}
+			size, head = size*10+low, 5
+		}
+		end := head + int(size)
+		if len(h) < end+2 {
+			return 0
+		}
+		words[i] = h[head:end:end]
+		pos += end + 2
+	}
+	p.words, p.pos, p.seen = words, 0, 0
+	return pos
 }
 
 // word takes words of the command at the start of buf until it has them all.
