@@ -120,16 +120,21 @@ func (t *Txn) String(key string) (Str, error) {
 	if checks {
 		t.mustHold(at)
 	}
-	// Nearly all strings are flat, and do not expire: they take the short way.
+	// Nearly all strings do not expire: they take the short way.
 	if tab := t.e.tables[at.db][at.shard()]; tab != nil {
 		if h := tab.Find(at.hash, key); h != 0 {
-			e := tab.At(h)
-			if s, flat := e.Flat(); flat && e.ExpireAt() == 0 && Form(e.Form()).Type() == TypeString {
+			if e := tab.At(h); e.ExpireAt() == 0 && Form(e.Form()).Type() == TypeString {
 				at.found = h
 				if t.s.accessed(e); t.reading {
 					t.hits++
 				}
-				return Str{Flat: s}, nil
+				if s, flat := e.Flat(); flat {
+					return Str{Flat: s}, nil
+				}
+				if t.observed == perhaps {
+					t.observe(t.s)
+				}
+				return stringOf(tab, h), nil
 			}
 		}
 	}
@@ -144,10 +149,14 @@ func (t *Txn) findString(key string) (Str, error) {
 	if Form(tab.Form(h)).Type() != TypeString {
 		return Str{}, ErrWrongType
 	}
+	return stringOf(tab, h), nil
+}
+
+func stringOf(tab *hashtable.Table, h hashtable.Handle) Str {
 	if obj := tab.Object(h); obj != nil {
-		return Str{Pages: obj.(*Pages)}, nil
+		return Str{Pages: obj.(*Pages)}
 	}
-	return Str{Flat: tab.Bytes(h)}, nil
+	return Str{Flat: tab.Bytes(h)}
 }
 
 // Value returns what key holds, and false if it holds nothing.
