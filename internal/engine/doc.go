@@ -4,7 +4,7 @@
 // A command is an [Op]: how its arguments are read, which keys it names, what
 // it does, and how its result is written. The typed API enters at [Op.Do] with
 // Go values; RESP, replay and a primary's stream enter at [Session.Exec] with
-// words. Both meet in Op.Run, inside a [Txn]. Nothing else touches the keyspace.
+// words. Both meet in Op.Run, inside a [Txn].
 //
 // # The life of a call
 //
@@ -17,6 +17,10 @@
 //	Reply   while the result may still borrow from the keyspace
 //	over    journal, watch marks, waiters of the keys written, unlock; then the
 //	        keys that a reader met expired are deleted
+//
+// A GET or SET of Go's that meets nothing out of the ordinary takes none of these steps
+// but the lock: see [Session.AppendString] and [Session.Overwrite]. Its Op is what it
+// means, and what runs in every other case.
 //
 // # Terms
 //
