@@ -337,9 +337,10 @@ func TestAnnounced(t *testing.T) {
 	if got := field(t, n, "replication", "slave0"); !strings.HasPrefix(got, "ip=replica.example,port=1234,") {
 		t.Errorf("slave0:%s", got)
 	}
-	if got := must(t, n, "ROLE").Elems[2].Elems; len(got) != 1 || got[0].Elems[0].Str != "replica.example" || got[0].Elems[1].Str != "1234" {
-		t.Errorf("ROLE tells of %v", got)
-	}
+	eventually(t, "ROLE tells of it", func() bool { // once it has acknowledged
+		got := must(t, n, "ROLE").Elems[2].Elems
+		return len(got) == 1 && got[0].Elems[0].Str == "replica.example" && got[0].Elems[1].Str == "1234"
+	})
 	f.Close()
 }
 
