@@ -97,14 +97,9 @@ func (s *Session) set(sh *shard, hash uint64, key, val string, form Form) (strai
 		return false
 	}
 	h := tab.Find(hash, key)
-	if h == 0 {
+	if h == 0 || !s.overwrite(tab, h, val, form) {
 		return false
 	}
-	en := tab.At(h)
-	if en.ExpireAt() != 0 || fieldsMayExpire(Form(en.Form())) || !tab.Overwrite(h, val, hashtable.Form(form), 0) {
-		return false
-	}
-	s.accessed(en)
 	tab.Compact()
 	e.changed(shardOf(hash), 1)
 	sh.sets.own()

@@ -436,14 +436,23 @@ func (t *Txn) overwrite(st *stage) bool {
 			return false
 		}
 	}
-	e := tab.At(h)
-	if e.ExpireAt() != 0 || fieldsMayExpire(Form(e.Form())) || !tab.Overwrite(h, st.flat, hashtable.Form(st.form), 0) {
+	if !t.s.overwrite(tab, h, st.flat, st.form) {
 		return false
 	}
 	t.changes++
 	t.dirty++
-	t.s.accessed(e)
 	t.inPlace = tab // nothing to account for
+	return true
+}
+
+// overwrite puts other bytes in the place of an entry's, unless more than those would
+// change.
+func (s *Session) overwrite(tab *hashtable.Table, h hashtable.Handle, flat string, form Form) bool {
+	e := tab.At(h)
+	if e.ExpireAt() != 0 || fieldsMayExpire(Form(e.Form())) || !tab.Overwrite(h, flat, hashtable.Form(form), 0) {
+		return false
+	}
+	s.accessed(e)
 	return true
 }
 
