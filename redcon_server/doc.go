@@ -15,7 +15,7 @@
 // few bytes end the process, or make it spin, or fill its memory. So under
 // redcon, which stays as it is, lies a door:
 //
-//	socket -> output -> tls.Server -> output -> door -> lane -> redcon -> handler -> door.run
+//	socket -> output -> tls.Server -> output -> door -> lane -> redcon -> handler -> lane.serve
 //	          (with TLS only)
 //
 //	Server    listeners, limits, the set of doors; Close ends them all
@@ -26,13 +26,13 @@
 //	flusher   a few goroutines that write what was pushed to connections
 //	pipe      two ends of a connection in memory
 //
-// The lane is the net.Conn that redcon reads from. When whole commands have
-// arrived at its door it gives redcon one token, a constant command of 16 bytes;
-// redcon calls the handler, which runs the commands that the door holds, and then
-// flushes. So redcon sees no byte that a client chose, and its cost is per
-// batch and not per command. redcon's loop holds 8 KB of buffers: so a door leaves
-// its lane when its client has been silent for a moment, and takes one that is free
-// when there is something to read again.
+// The lane is the net.Conn that redcon reads from. When it has a door to serve it gives
+// redcon one token, a constant command of 16 bytes; redcon calls the handler, which runs
+// what arrives at the door, batch after batch, for as long as the client speaks. So
+// redcon sees no byte that a client chose, and costs nothing per command and next to
+// nothing per connection. redcon's loop holds 8 KB of buffers: so a door leaves its lane
+// when its client has been silent for a moment, and takes one that is free when there is
+// something to read again.
 //
 // # Goroutines
 //

@@ -36,35 +36,42 @@ const (
 	restAtOnce = 1000
 )
 
-// Read gives redcon a token when there are commands to run. It never gives anything
-// else, and its error is always the last thing that redcon hears.
+// Read gives redcon a token when there is a door to serve. It never gives anything else,
+// and its error is always the last thing that redcon hears.
 func (l *lane) Read(p []byte) (int, error) {
+	if l.door == nil && l.srv.release(l) {
+		l.door = <-l.next
+	}
+	if l.door == nil {
+		return 0, io.EOF
+	}
+	return copy(p, token), nil
+}
+
+// serve is what redcon's handler does: it runs the commands of the door, batch after batch,
+// until the client has been silent for a while or is gone.
+func (l *lane) serve() {
+	d := l.door
+	l.door = nil
 	for {
-		switch l.door.listen() {
+		switch d.listen() {
 		case hasCommands:
-			return copy(p, token), nil
+			d.run()
+			d.endBatch()
+			continue
 		case isSilent:
-			l.srv.unserve(l.door)
-			go l.srv.rest(l.door)
+			l.srv.unserve(d)
+			go l.srv.rest(d)
 		case hasEnded:
 			l.srv.running.Done()
 		}
-		l.door = nil
-		if l.srv.release(l) {
-			l.door = <-l.next
-		}
-		if l.door == nil {
-			return 0, io.EOF
-		}
+		return
 	}
 }
 
-// Write is redcon's flush at the end of a batch. redcon itself has nothing to say, and an
+// Write is redcon's flush behind its handler. redcon itself has nothing to say, and an
 // error would end its loop behind our back.
-func (l *lane) Write(p []byte) (int, error) {
-	l.door.endBatch()
-	return len(p), nil
-}
+func (l *lane) Write(p []byte) (int, error) { return len(p), nil }
 
 // The rest of net.Conn. redcon uses RemoteAddr, for its own records, and Close, behind the
 // end of Read: the door, if there was one, has closed its socket by itself.
@@ -80,7 +87,7 @@ func (l *lane) SetWriteDeadline(time.Time) error { return nil }
 // when Accept says net.ErrClosed. Lanes outlive it.
 func (s *Server) serveLanes(ln net.Listener) error {
 	return redcon.Serve(ln, func(c redcon.Conn, _ redcon.Command) {
-		c.NetConn().(*lane).door.run()
+		c.NetConn().(*lane).serve()
 	}, nil, func(redcon.Conn, error) {
 		s.running.Done() // the last thing a lane's goroutine does
 	})
@@ -192,12 +199,17 @@ func (s *Server) tickLocked() {
 	}
 }
 
-// tick puts doors to rest that have heard nothing for a while, and ends lanes that nobody
-// has needed.
 func (s *Server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lanes.ticking = false
+	s.settleLocked()
+	s.tickLocked()
+}
+
+// settleLocked puts doors to rest that have heard nothing for a while, and ends lanes that
+// nobody has needed.
+func (s *Server) settleLocked() {
 	now, woken := s.ticks.Add(1), 0
 	for d := range s.lanes.served {
 		if since := d.since.Load(); since > 0 && since < now-1 && d.since.CompareAndSwap(since, toRest) {
@@ -212,7 +224,6 @@ func (s *Server) tick() {
 	}
 	s.lanes.free = append(s.lanes.free[:0], s.lanes.free[s.lanes.idle:]...)
 	s.lanes.idle = len(s.lanes.free)
-	s.tickLocked()
 }
 
 // closeLocked ends the lanes that are free.
