@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/larderdb/larder/internal/engine"
 )
@@ -40,8 +41,8 @@ func replyStr(w *reply, s engine.Str) {
 
 // Get returns the string at key, or ErrNil.
 func (c Commands) Get(key string) (string, error) {
-	if v, err, straight := c.s.CloneString(key); straight {
-		return v, err
+	if v, err, straight := c.s.AppendString(nil, key); straight {
+		return unsafe.String(unsafe.SliceData(v), len(v)), err
 	}
 	v, err := opGet.Do(c.s, key)
 	return v.Flat, err

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"hash/maphash"
-	"strings"
 
 	"github.com/larderdb/larder/internal/ds/hashtable"
 )
@@ -10,36 +9,43 @@ import (
 // The straight path. Nearly every GET of a Go program is of a string that lies flat, and
 // nearly every SET puts another of about that length in its place, by a call that is a
 // transaction of its own while nobody listens, observes or waits. For those a Txn is more
-// work than the lookup; and a processor that is through with one lookup in less than some
-// 200 instructions begins with the next one's cache misses before it has got the last
-// one's. So they go without. Whatever is otherwise, nothing has happened, and the caller
-// runs the Op.
+// work than the lookup; and a processor that is through with one lookup soon enough begins
+// with the next one's cache misses before it has got the last one's. So they go without.
+// Whatever is otherwise, nothing has happened, and the caller runs the Op.
 
 // AppendString appends the string at key to dst, as a GET. If it is straight err is nil or
-// ErrNil; else nothing has happened.
+// ErrNil; else nothing has happened. It is written in one piece and without a defer: 50
+// instructions more are a quarter of the time of a lookup among many keys.
 func (s *Session) AppendString(dst []byte, key string) (out []byte, err error, straight bool) {
 	if !s.alone() {
 		return dst, nil, false
 	}
-	hash := maphash.String(s.e.seed, key)
-	sh := &s.e.shards[shardOf(hash)]
+	e := s.e
+	hash := maphash.String(e.seed, key)
+	sh := &e.shards[shardOf(hash)]
 	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	v, err, straight := s.get(sh, hash, key)
-	return append(dst, v...), err, straight
-}
-
-// CloneString is AppendString into a string of the caller's own.
-func (s *Session) CloneString(key string) (v string, err error, straight bool) {
-	if !s.alone() {
-		return "", nil, false
+	var tab *hashtable.Table
+	if e.state&(stateClosed|stateObserved) == 0 {
+		tab = e.tables[s.DB][shardOf(hash)]
 	}
-	hash := maphash.String(s.e.seed, key)
-	sh := &s.e.shards[shardOf(hash)]
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	v, err, straight = s.get(sh, hash, key)
-	return strings.Clone(v), err, straight
+	if tab != nil {
+		if h := tab.Find(hash, key); h != 0 {
+			en := tab.At(h)
+			v, flat := en.Flat()
+			if flat && Form(en.Form()).Type() == TypeString && (en.ExpireAt() == 0 || en.ExpireAt() > e.clock.millis()) {
+				if !e.accessedNow(en.Clock()) {
+					s.accessed(en)
+				}
+				sh.gets.Add(1)
+				dst, straight = append(dst, v...), true
+			}
+		} else if !e.journal.misses.Load() {
+			sh.misses.Add(1)
+			err, straight = ErrNil, true
+		}
+	}
+	sh.mu.RUnlock()
+	return dst, err, straight
 }
 
 // Overwrite puts a string in the place of the one at key, as a SET without options, and
@@ -59,34 +65,6 @@ func (s *Session) Overwrite(key, val string, form Form) (straight bool) {
 // shard: it is in no transaction, and its goroutine neither.
 func (s *Session) alone() bool {
 	return s.txn == nil && !s.over && s.of == nil && s.Reads == nil && s.e.open.n.Load() == 0
-}
-
-// get returns the string, borrowed. The shard is held for reading.
-func (s *Session) get(sh *shard, hash uint64, key string) (v string, err error, straight bool) {
-	e := s.e
-	if e.state&(stateClosed|stateObserved) != 0 {
-		return "", nil, false
-	}
-	var h hashtable.Handle
-	tab := e.tables[s.DB][shardOf(hash)]
-	if tab != nil {
-		h = tab.Find(hash, key)
-	}
-	if h == 0 {
-		if e.journal.misses.Load() {
-			return "", nil, false
-		}
-		sh.misses.Add(1)
-		return "", ErrNil, true
-	}
-	en := tab.At(h)
-	v, flat := en.Flat()
-	if x := en.ExpireAt(); !flat || Form(en.Form()).Type() != TypeString || x != 0 && x <= e.clock.millis() {
-		return "", nil, false
-	}
-	s.accessed(en)
-	sh.gets.Add(1)
-	return v, nil, true
 }
 
 // set overwrites the string. The shard is held for writing.

@@ -27,8 +27,9 @@ func (v *View) Hash(key string) uint64 { return maphash.String(v.seed, key) }
 
 func (v *View) hash(key string) uint64 { return maphash.String(v.seed, key) }
 
-// slotOf returns the directory slot of a position.
-func (v *View) slotOf(hs uint64) *dirSlot { return &v.dir[hs>>v.shift] }
+// slotOf returns the directory slot of a position. It shifts in two steps because shift
+// may be 64: where Go knows that none is, it need not look.
+func (v *View) slotOf(hs uint64) *dirSlot { return &v.dir[hs>>1>>((v.shift-1)&63)] }
 
 func (v *View) dirDepth() uint8 { return 64 - v.shift }
 

@@ -126,7 +126,9 @@ func (v *View) key(e *entry) string {
 	return v.stubKey(e)
 }
 
-// stubKey is the key of an entry that is not flat.
+// stubKey is the key of an entry that is not flat. Were it inlined, key would not be.
+//
+//go:noinline
 func (v *View) stubKey(e *entry) string {
 	if e.is() < longBlob {
 		return borrow(e.bytes(indexSize, int(e.klen)))
@@ -153,7 +155,10 @@ func (e Entry) Flat() (payload string, ok bool) {
 	if e.e.is() != flat {
 		return "", false
 	}
-	return borrow(e.e.bytes(int(e.e.klen), int(e.e.vlen))), true
+	if e.e.vlen == 0 {
+		return "", true
+	}
+	return unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(e.e), granule+int(e.e.klen))), int(e.e.vlen)), true
 }
 
 // Clock is View.Clock.

@@ -49,7 +49,7 @@ func match8(tags, tag uint64) uint64 {
 func tagOf(hash uint64) uint64 { return hash&0x7f | 0x80 }
 
 // bucketOf returns the bucket that a position falls into.
-func bucketOf(hs uint64, depth uint8) int { return int(hs << depth >> 60) }
+func bucketOf(hs uint64, depth uint8) int { return int(hs << (depth & 63) >> 60) }
 
 func (sg *segment) count() int { return int(sg[0].n) }
 

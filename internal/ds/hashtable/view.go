@@ -31,6 +31,19 @@ func (v *View) Expiring() int { return v.expiring }
 
 // Find returns the entry of a key, 0 if there is none. hash is the key's.
 func (v *View) Find(hash uint64, key string) Handle {
+	hs := hash << (v.skip & 63)
+	d := v.slotOf(hs)
+	bk := d.seg.bucket(bucketOf(hs, d.depth))
+	if m := match8(bk.t0, tagOf(hash)); m != 0 { // nearly always it is the first match there
+		if h := bk.slot[bits.TrailingZeros64(m)>>3]; v.key(v.at(h)) == key {
+			return h
+		}
+	}
+	return v.search(hash, key)
+}
+
+// search is Find, wherever the entry may lie.
+func (v *View) search(hash uint64, key string) Handle {
 	hs, tag := hash<<v.skip, tagOf(hash)
 	d := v.slotOf(hs)
 	sg, b := d.seg, bucketOf(hs, d.depth)
