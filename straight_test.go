@@ -1,6 +1,7 @@
 package larder_test
 
 import (
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
@@ -29,7 +30,11 @@ var gets = map[string]func(c larder.Commands, key string) (string, error){
 	"Get": larder.Commands.Get,
 	"GetAppend": func(c larder.Commands, key string) (string, error) {
 		b, err := c.GetAppend([]byte("..."), key)
-		return strings.TrimPrefix(string(b), "..."), err
+		v, ok := strings.CutPrefix(string(b), "...")
+		if !ok {
+			return "", fmt.Errorf("GetAppend to ... returned %q, %v", b, err)
+		}
+		return v, err
 	},
 	"GetBytes": func(c larder.Commands, key string) (string, error) {
 		b, err := c.GetBytes(key)

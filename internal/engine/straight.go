@@ -25,24 +25,26 @@ func (s *Session) AppendString(dst []byte, key string) (out []byte, err error, s
 	sh := &e.shards[shardOf(hash)]
 	sh.mu.RLock()
 	var tab *hashtable.Table
-	if e.state&(stateClosed|stateObserved) == 0 {
-		tab = e.tables[s.DB][shardOf(hash)]
-	}
-	if tab != nil {
-		if h := tab.Find(hash, key); h != 0 {
-			en := tab.At(h)
-			v, flat := en.Flat()
-			if flat && Form(en.Form()).Type() == TypeString && (en.ExpireAt() == 0 || en.ExpireAt() > e.clock.millis()) {
-				if !e.accessedNow(en.Clock()) {
-					s.accessed(en)
-				}
-				sh.gets.Add(1)
-				dst, straight = append(dst, v...), true
-			}
-		} else if !e.journal.misses.Load() {
-			sh.misses.Add(1)
-			err, straight = ErrNil, true
+	var h hashtable.Handle
+	usual := e.state&(stateClosed|stateObserved) == 0
+	if usual {
+		if tab = e.tables[s.DB][shardOf(hash)]; tab != nil {
+			h = tab.Find(hash, key)
 		}
+	}
+	if h != 0 {
+		en := tab.At(h)
+		v, flat := en.Flat()
+		if flat && Form(en.Form()).Type() == TypeString && (en.ExpireAt() == 0 || en.ExpireAt() > e.clock.millis()) {
+			if !e.accessedNow(en.Clock()) {
+				s.accessed(en)
+			}
+			sh.gets.Add(1)
+			dst, straight = append(dst, v...), true
+		}
+	} else if usual && !e.journal.misses.Load() {
+		sh.misses.Add(1)
+		err, straight = ErrNil, true
 	}
 	sh.mu.RUnlock()
 	return dst, err, straight
