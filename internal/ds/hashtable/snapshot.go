@@ -2,6 +2,7 @@ package hashtable
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -11,7 +12,7 @@ import (
 //	young      begun after the newest open snapshot, so that none sees it
 //	dead       what a snapshot sees and the table does not: retired entries, and
 //	           directories and segments that were replaced
-//	bury       to put into the list of the dead of the newest open snapshot
+//	bury       to mark as one of the dead of the newest open snapshot
 //	bequeath   to hand one of the dead on when their snapshot is thawed
 //
 // What died waits with the newest snapshot that saw it. When that one is thawed
@@ -26,12 +27,17 @@ type Frozen struct {
 	View
 	gen uint32
 
-	// Guarded by the lock over the table: the dead, in blocks, so that burying one
-	// costs the same however many there are.
-	dead     [][]Handle
+	// Guarded by the lock over the table.
+	dead     []*graves // by chunk; nil where none lies
 	index    []deadIndex
-	retained int // bytes of both
+	retained int // bytes of both, and of the graves
 }
+
+// graves marks which entries of a chunk are dead: a bit for each granule where one may
+// begin. That is 512 bytes for 64 KB, where a list of handles would take up to 4 KB.
+type graves [chunkGranules / 64]uint64
+
+const gravesSize = chunkGranules / 8
 
 // deadIndex is a directory or segment that was replaced. The collector frees it;
 // it is listed for its bytes.
@@ -39,8 +45,6 @@ type deadIndex struct {
 	gen   uint32
 	bytes int
 }
-
-const deadBlock = 1024
 
 // Freeze opens a snapshot. It costs the copy of a few words: what the table is made
 // of counts as old from now on, and is replaced rather than changed.
@@ -104,22 +108,25 @@ func (t *Table) renumber() {
 // read under the lock over the table.
 func (f *Frozen) Retained() int { return f.retained }
 
-// bury puts a retired entry into the list of the dead of the newest snapshot.
+// bury gives a retired entry to the newest snapshot.
 func (t *Table) bury(h Handle) {
-	f := t.open[len(t.open)-1]
-	n := t.weight(t.at(h))
-	f.bury(h, n)
-	t.retained += n
+	t.retained += t.open[len(t.open)-1].bury(h, t.weight(t.at(h)))
 }
 
-func (f *Frozen) bury(h Handle, weight int) {
-	n := len(f.dead)
-	if n == 0 || len(f.dead[n-1]) == deadBlock {
-		f.dead = append(f.dead, make([]Handle, 0, deadBlock))
-		n++
+// bury marks a dead entry and returns the bytes that this retains.
+func (f *Frozen) bury(h Handle, weight int) int {
+	i := int(h >> chunkLog)
+	if i >= len(f.dead) {
+		f.dead = append(f.dead, make([]*graves, i+1-len(f.dead))...)
 	}
-	f.dead[n-1] = append(f.dead[n-1], h)
+	if f.dead[i] == nil {
+		f.dead[i] = new(graves)
+		weight += gravesSize
+	}
+	at := h % chunkGranules
+	f.dead[i][at/64] |= 1 << (at % 64)
 	f.retained += weight
+	return weight
 }
 
 // retain accounts to the newest snapshot for a part of the index that was replaced.
@@ -188,29 +195,43 @@ func (t *Table) bequeath(f *Frozen, n int) (more bool) {
 			t.retained -= d.bytes
 		}
 	}
-	for n > 0 && len(f.dead) > 0 {
-		last := &f.dead[len(f.dead)-1]
-		if len(*last) == 0 {
-			f.dead = f.dead[:len(f.dead)-1]
-			continue
+	for ; n > 0 && len(f.dead) > 0; n-- {
+		i := len(f.dead) - 1
+		if f.dead[i] != nil {
+			if n = t.bequeathChunk(f, heir, i, n); n == 0 {
+				break
+			}
+			f.retained -= gravesSize
+			t.retained -= gravesSize
 		}
-		n--
-		h := (*last)[len(*last)-1]
-		*last = (*last)[:len(*last)-1]
-		weight := t.weight(t.at(h))
-		f.retained -= weight
-		if heir != nil && t.meta[h>>chunkLog].gen <= heir.gen {
-			heir.bury(h, weight)
-		} else {
-			t.retained -= weight
-			t.release(h)
-		}
+		f.dead = f.dead[:i]
 	}
 	if len(f.index) > 0 || len(f.dead) > 0 {
 		return true
 	}
 	f.index, f.dead = nil, nil
 	return false
+}
+
+// bequeathChunk is bequeath for one chunk. It returns how many more may be settled: none if
+// there may be more in this one.
+func (t *Table) bequeathChunk(f, heir *Frozen, i, n int) int {
+	sees := heir != nil && t.meta[i].gen <= heir.gen
+	for w := range f.dead[i] {
+		for word := &f.dead[i][w]; *word != 0 && n > 0; n-- {
+			h := Handle(i<<chunkLog | w*64 | bits.TrailingZeros64(*word))
+			*word &= *word - 1
+			weight := t.weight(t.at(h))
+			f.retained -= weight
+			t.retained -= weight
+			if sees {
+				t.retained += heir.bury(h, weight)
+			} else {
+				t.release(h)
+			}
+		}
+	}
+	return n
 }
 
 // Drop ends a table that nobody uses any more, except for the snapshots that are
@@ -225,7 +246,7 @@ func (t *Table) Drop() {
 	t.dropped = true
 	rest := t.Memory()
 	// What a snapshot sees is its whole view, the dead included: nothing needs to
-	// be listed any more, since nothing is freed before the last of them goes.
+	// be marked any more, since nothing is freed before the last of them goes.
 	for _, f := range append(slices.Clone(t.open), t.thawing...) {
 		f.dead, f.index = nil, nil
 	}

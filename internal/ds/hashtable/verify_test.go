@@ -160,8 +160,16 @@ func (t *Table) verify(tt testing.TB) {
 	for _, frozen := range [][]*Frozen{t.open, t.thawing} {
 		for _, f := range frozen {
 			n := 0
-			for _, d := range f.dead {
-				for _, h := range d {
+			for i, g := range f.dead {
+				if g == nil {
+					continue
+				}
+				n += gravesSize
+				for at := range chunkGranules {
+					if g[at/64]>>(at%64)&1 == 0 {
+						continue
+					}
+					h := Handle(i<<chunkLog | at)
 					if !retired[h] {
 						tt.Fatalf("the dead entry %x is live, free, or dead twice", h)
 					}
