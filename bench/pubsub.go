@@ -16,6 +16,9 @@ var crowds = []struct{ subscribers, messages int }{{1, 200_000}, {100, 10_000}, 
 
 const channel = "channel"
 
+// subscribed is the answer to SUBSCRIBE.
+var subscribed = fmt.Sprintf("*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n", len(channel), channel)
+
 // A crowd is connections that subscribe to one channel and count the bytes they are
 // sent.
 type crowd struct {
@@ -27,7 +30,6 @@ type crowd struct {
 
 // gather connects n subscribers, and returns when all subscribe.
 func gather(addr string, n int) (*crowd, error) {
-	answer := fmt.Sprintf("*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n", len(channel), channel)
 	c := &crowd{ready: make(chan struct{}, n)}
 	for range n {
 		conn, err := net.Dial("tcp", addr)
@@ -42,7 +44,7 @@ func gather(addr string, n int) (*crowd, error) {
 		}
 		c.ended.Go(func() {
 			b := make([]byte, 4<<10)
-			if _, err := io.ReadFull(conn, b[:len(answer)]); err != nil {
+			if _, err := io.ReadFull(conn, b[:len(subscribed)]); err != nil {
 				return
 			}
 			c.ready <- struct{}{}
