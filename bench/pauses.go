@@ -31,6 +31,7 @@ type pausesFigures struct {
 	Data                float64 // RSS of the data when the snapshot opened
 	Retained            float64 // as the snapshot says, after the overwrites
 	RSSGrowth           float64 // the same, as the system sees it
+	GoGrowth            float64 // what of that the runtime's bookkeeping of its heap is
 	AfterClose          float64 // growth that is left when the snapshot is closed
 }
 
@@ -86,6 +87,7 @@ func measurePauses(a pausesArgs) (f pausesFigures, err error) {
 	})
 
 	f.Data = ownRSS() - base
+	own := goOwn()
 	t0 := time.Now()
 	snap := db.Snapshot()
 	f.Open = time.Since(t0)
@@ -116,6 +118,7 @@ func measurePauses(a pausesArgs) (f pausesFigures, err error) {
 	}
 	f.Retained = float64(snap.Retained())
 	f.RSSGrowth = ownRSS() - base - f.Data
+	f.GoGrowth = goOwn() - own
 	snap.Close()
 	f.AfterClose = ownRSS() - base - f.Data
 	for i := range k.n { // closing is done; what it freed is used again
@@ -123,6 +126,14 @@ func measurePauses(a pausesArgs) (f pausesFigures, err error) {
 	}
 	f.AfterClose = min(f.AfterClose, ownRSS()-base-f.Data)
 	return f, db.Close()
+}
+
+// goOwn is the memory that the runtime has to keep account of its heap. It has what the
+// largest heap took, and gives nothing back.
+func goOwn() float64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.MSpanSys + m.MCacheSys + m.GCSys + m.OtherSys)
 }
 
 func pauses(sc scale, w *report) error {
@@ -146,7 +157,8 @@ func pauses(sc scale, w *report) error {
 	w.table([]string{"MB", ""}, [][]string{
 		{"the data when it opened (RSS)", mb(f.Data)},
 		{"retained for it, as it says", bar(f.Retained/(1<<20), f.Data/(1<<20), "%.0f")},
-		{"growth of RSS", bar(f.RSSGrowth/(1<<20), f.Data/(1<<20), "%.0f")},
+		{"growth of RSS without the next", bar((f.RSSGrowth-f.GoGrowth)/(1<<20), f.Data/(1<<20), "%.0f")},
+		{"Go's bookkeeping of its heap at its largest, with the garbage of the walk", mb(f.GoGrowth)},
 		{"growth that is left when it is closed", mb(f.AfterClose)},
 	})
 	return nil
