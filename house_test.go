@@ -1,9 +1,11 @@
 package larder_test
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +50,34 @@ func TestArrows(t *testing.T) {
 					t.Errorf("%s must not import %s", pkg, dep)
 				}
 			}
+		}
+	}
+}
+
+// Each package says what it is in doc.go, and shows it in an Example; programs say it in
+// main.go.
+func TestEachIsShown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{if ne .Name "main"}}{{.Dir}}{{end}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := strings.Fields(string(out))
+	if len(dirs) < 30 {
+		t.Fatalf("there are %d packages, which are not all: %q", len(dirs), dirs)
+	}
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, "doc.go")); err != nil {
+			t.Error(err)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool {
+			b, err := os.ReadFile(file)
+			return err == nil && bytes.Contains(b, []byte("\nfunc Example"))
+		}) {
+			t.Errorf("%s has no Example", dir)
 		}
 	}
 }

@@ -1,7 +1,3 @@
-// Package bridge lets the packages of this module reach what package larder does
-// not export: the configuration, the clients and the engine of a DB. Package larder fills the
-// variables in when it is linked, but for one that package rdb does; a *larder.DB goes through as any, since larder
-// stands above this package.
 package bridge
 
 import (
