@@ -16,38 +16,49 @@ var crowds = []struct{ subscribers, messages int }{{1, 200_000}, {100, 10_000}, 
 
 const channel = "channel"
 
-// subscribed is the answer to SUBSCRIBE.
-var subscribed = fmt.Sprintf("*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n", len(channel), channel)
+// subscribe connects a subscriber of the channel.
+func subscribe(addr string) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", addr, 30*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err = conn.Write(appendCommand(nil, "SUBSCRIBE", channel)); err == nil {
+		answer := fmt.Sprintf("*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n", len(channel), channel)
+		_, err = io.ReadFull(conn, make([]byte, len(answer)))
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("SUBSCRIBE: %w", err)
+	}
+	return conn, conn.SetDeadline(time.Time{})
+}
+
+// messageLen is how many bytes a subscriber is sent for a message.
+func messageLen(payload string) int {
+	return len(fmt.Sprintf("*3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel, len(payload), payload))
+}
 
 // A crowd is connections that subscribe to one channel and count the bytes they are
 // sent.
 type crowd struct {
 	conns []net.Conn
 	got   atomic.Int64
-	ready chan struct{} // a connection has read the answer to its SUBSCRIBE
 	ended sync.WaitGroup
 }
 
-// gather connects n subscribers, and returns when all subscribe.
+// gather connects n subscribers.
 func gather(addr string, n int) (*crowd, error) {
-	c := &crowd{ready: make(chan struct{}, n)}
+	c := &crowd{}
 	for range n {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := subscribe(addr)
 		if err != nil {
 			c.leave()
 			return nil, err
 		}
 		c.conns = append(c.conns, conn)
-		if _, err := conn.Write(appendCommand(nil, "SUBSCRIBE", channel)); err != nil {
-			c.leave()
-			return nil, err
-		}
 		c.ended.Go(func() {
 			b := make([]byte, 4<<10)
-			if _, err := io.ReadFull(conn, b[:len(subscribed)]); err != nil {
-				return
-			}
-			c.ready <- struct{}{}
 			for {
 				n, err := conn.Read(b)
 				c.got.Add(int64(n))
@@ -56,14 +67,6 @@ func gather(addr string, n int) (*crowd, error) {
 				}
 			}
 		})
-	}
-	for range n {
-		select {
-		case <-c.ready:
-		case <-time.After(30 * time.Second):
-			c.leave()
-			return nil, fmt.Errorf("not all of %d subscribe", n)
-		}
 	}
 	return c, nil
 }
@@ -84,8 +87,7 @@ func (c *crowd) publish(s *server, messages int) (cpu, rate float64, err error) 
 	}
 	defer conn.Close()
 	v := value(1, valueLen)
-	frame := fmt.Sprintf("*3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel, len(v), v)
-	want := c.got.Load() + int64(len(frame)*messages*len(c.conns))
+	want := c.got.Load() + int64(messageLen(v)*messages*len(c.conns))
 	command := appendCommand(nil, "PUBLISH", channel, v)
 	answer := fmt.Appendf(nil, ":%d\r\n", len(c.conns))
 	c0, t0 := s.cpu(), time.Now()

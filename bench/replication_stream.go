@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"runtime"
 	"strconv"
 	"strings"
@@ -214,24 +213,22 @@ func messages(from, to *server, d time.Duration, h *histogram) error {
 		return err
 	}
 	defer a.Close()
-	b, err := net.Dial("tcp", to.addr)
+	b, err := subscribe(to.addr)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if _, err := b.Write(appendCommand(nil, "SUBSCRIBE", channel)); err != nil {
+	if err := b.SetReadDeadline(time.Now().Add(d + 30*time.Second)); err != nil {
 		return err
 	}
-	if _, err := io.ReadFull(b, make([]byte, len(subscribed))); err != nil {
-		return err
-	}
+	const payload = "when"
 	type arrival struct {
 		at  time.Time
 		err error
 	}
 	arrivals := make(chan arrival, 1)
 	go func() {
-		frame := make([]byte, len(fmt.Sprintf("*3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$4\r\nwhen\r\n", len(channel), channel)))
+		frame := make([]byte, messageLen(payload))
 		for {
 			_, err := io.ReadFull(b, frame)
 			arrivals <- arrival{time.Now(), err}
@@ -242,7 +239,7 @@ func messages(from, to *server, d time.Duration, h *histogram) error {
 	}()
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		t0 := time.Now()
-		if err := a.do("PUBLISH", channel, "when"); err != nil {
+		if err := a.do("PUBLISH", channel, payload); err != nil {
 			return err
 		}
 		there := <-arrivals

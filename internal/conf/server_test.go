@@ -22,11 +22,11 @@ func redisServer(t *testing.T) string {
 	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
-		t.Skip("NOT COMPARED WITH REDIS: no redis-server on PATH")
+		t.Skip("SKIPPED: not compared with redis-server, which is not on PATH")
 	}
 	out, err := exec.Command(bin, "--version").Output()
 	if err != nil || !bytes.Contains(out, []byte("v=7.0.")) {
-		t.Skipf("NOT COMPARED WITH REDIS: the redis-server on PATH is no 7.0: %s", out)
+		t.Skipf("SKIPPED: not compared with redis-server: the one on PATH is no 7.0: %s", out)
 	}
 	return bin
 }

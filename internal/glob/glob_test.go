@@ -237,7 +237,7 @@ func FuzzMatch(f *testing.F) {
 func TestServer(t *testing.T) {
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
-		t.Skip("NOT COMPARED WITH REDIS: no redis-server on PATH")
+		t.Skip("SKIPPED: not compared with redis-server, which is not on PATH")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
